@@ -1,0 +1,10 @@
+//! Applying: doing exactly what a plan says, one durable step at a time.
+
+pub mod event;
+pub mod ports;
+
+pub use event::{Event, Outcome};
+pub use ports::{
+    Clock, EnactError, Enacted, LockGuard, LockHolder, LockMode, ObserveRequest, Operation, Provider, Readiness,
+    StateError, StateStore, Step, TargetRequest,
+};

@@ -1,0 +1,192 @@
+//! The three facts about a resource: Desired (compiled), Recorded (state, see [`crate::state`]), Observed (live).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::address::{Address, ObjectKey, ResourceType, Scope};
+use crate::place::Place;
+use crate::value::Digest;
+
+/// What the spec asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    /// Its stable address.
+    pub address: Address,
+    /// What must exist before it and go after it; sorted, without duplicates.
+    pub needs: Vec<Address>,
+    /// Its full desired form: for Kubernetes the object to send (with `apiVersion`, `kind`, `metadata`), for what kind
+    /// makes the attributes of the kind configuration. Secrets are placeholders (see [`crate::secret`]).
+    pub attributes: Value,
+    /// Where it is written.
+    pub place: Option<Place>,
+    /// Where single fields are written, by field path as [`crate::diff`] spells them; sorted by path.
+    pub places: Vec<(String, Place)>,
+}
+
+impl Resource {
+    /// A resource without needs and places.
+    #[must_use]
+    pub const fn new(address: Address, attributes: Value) -> Self {
+        Self { address, needs: Vec::new(), attributes, place: None, places: Vec::new() }
+    }
+
+    /// Where the object lives.
+    #[must_use]
+    pub fn key(&self) -> ObjectKey {
+        object_key(&self.address, &self.attributes)
+    }
+
+    /// The digest of the desired form.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.attributes)
+    }
+
+    /// The place of a field, or of its nearest parent that has one, or of the resource.
+    #[must_use]
+    pub fn place_of(&self, path: &str) -> Option<&Place> {
+        self.places
+            .iter()
+            .filter(|(prefix, _)| path.starts_with(prefix.as_str()))
+            .max_by_key(|(prefix, _)| prefix.len())
+            .map(|(_, place)| place)
+            .or(self.place.as_ref())
+    }
+}
+
+/// The key of the object that `attributes` describe.
+#[must_use]
+pub fn object_key(address: &Address, attributes: &Value) -> ObjectKey {
+    let resource_type = address.resource_type;
+    if resource_type.is_kubernetes() {
+        let text = |member: &str| attributes["metadata"][member].as_str().unwrap_or_default();
+        ObjectKey::new(resource_type, text("namespace"), text("name"))
+    } else {
+        ObjectKey::new(resource_type, "", address.short_name())
+    }
+}
+
+/// Which field manager owns which fields of a live object, and since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldOwner {
+    /// The field manager's name.
+    pub manager: String,
+    /// When it last changed them, RFC 3339; empty when unknown.
+    pub time: String,
+    /// The paths it owns, as [`crate::diff`] spells them.
+    pub paths: BTreeSet<String>,
+}
+
+/// A live object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// Its uid; for a kind cluster the node container's id.
+    pub uid: String,
+    /// The whole object as the server gives it, without `managedFields`, with secrets masked.
+    pub attributes: Value,
+    /// Who owns which of its fields.
+    pub owners: Vec<FieldOwner>,
+    /// Whether it is on its way out (`deletionTimestamp`).
+    pub terminating: bool,
+}
+
+/// What was seen of one resource. There is no `Option` for this: absent and unknown are different facts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observed {
+    /// It is there.
+    Present(Live),
+    /// It is not there, and the answer came from the place where it was recorded.
+    Absent,
+    /// It could not be known, and why. Never means deleted.
+    Unknown(UnknownReason),
+}
+
+/// Why something could not be known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "why", content = "detail")]
+pub enum UnknownReason {
+    /// Nobody asked: an offline plan.
+    Offline,
+    /// The place could not be reached.
+    Unreachable(String),
+    /// The place refused to tell.
+    Forbidden(String),
+    /// Somebody answered, but not the one whose identity is recorded.
+    OtherIdentity(String),
+}
+
+/// The identity of a cluster, by which an absence is believed.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ClusterIdentity {
+    /// The id of the Docker daemon; empty for a remote cluster.
+    pub daemon: String,
+    /// The id of the node container; empty for a remote cluster.
+    pub node: String,
+    /// The uid of the kube-system namespace.
+    pub kube_system: String,
+}
+
+/// Where a deployment's objects live.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "name")]
+pub enum Target {
+    /// A kind cluster, by its name.
+    Kind(String),
+    /// A remote Kubernetes, by the deployment whose kube-config reaches it.
+    Kubernetes(String),
+}
+
+impl Target {
+    /// The name of the cluster or deployment.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Kind(name) | Self::Kubernetes(name) => name,
+        }
+    }
+
+    /// The kind cluster's name, when it is one.
+    #[must_use]
+    pub fn kind_cluster(&self) -> Option<&str> {
+        match self {
+            Self::Kind(name) => Some(name),
+            Self::Kubernetes(_) => None,
+        }
+    }
+}
+
+/// What was seen of one target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservedTarget {
+    /// Who answered; `None` when nobody did or there is no such cluster.
+    pub identity: Option<ClusterIdentity>,
+    /// The kind cluster itself (attributes as in a desired kind cluster); for a remote cluster `Present` when it answers.
+    pub cluster: Observed,
+    /// The objects, by key; or why they are not known. Mounts and ports of a kind cluster are among them.
+    pub objects: Result<BTreeMap<ObjectKey, Live>, UnknownReason>,
+}
+
+impl ObservedTarget {
+    /// A target of which nothing is known.
+    #[must_use]
+    pub const fn unknown(reason: UnknownReason) -> Self {
+        Self { identity: None, cluster: Observed::Unknown(reason), objects: Ok(BTreeMap::new()) }
+    }
+}
+
+/// What was seen of the world, by target. A target that is not in it was not asked.
+pub type World = BTreeMap<Target, ObservedTarget>;
+
+/// The scope a target's shared resources are recorded in.
+#[must_use]
+pub fn cluster_scope(target: &Target) -> Option<Scope> {
+    target.kind_cluster().map(Scope::cluster)
+}
+
+/// Whether an object of this type lives and dies with its kind cluster's node container.
+#[must_use]
+pub const fn dies_with_cluster(resource_type: ResourceType) -> bool {
+    !matches!(resource_type, ResourceType::KindCluster)
+}
