@@ -19,6 +19,7 @@ pub mod apply;
 pub mod code;
 pub mod compile;
 pub mod compose;
+pub mod diff;
 pub mod finding;
 pub mod place;
 pub mod plan;

@@ -1,9 +1,11 @@
 //! Applying: doing exactly what a plan says, one durable step at a time.
 
 pub mod event;
+pub mod options;
 pub mod ports;
 
 pub use event::{Event, Outcome};
+pub use options::{Apply, ApplyError, ApplyOptions, Stop};
 pub use ports::{
     Clock, EnactError, Enacted, LockGuard, LockHolder, LockMode, ObserveRequest, Operation, Provider, Readiness,
     StateError, StateStore, Step, TargetRequest,

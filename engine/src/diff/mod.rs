@@ -1,0 +1,12 @@
+//! Comparing objects: field paths, canonical forms, differences and which of them force a replacement.
+//!
+//! Only fields that we set, now or last time, are ever compared; what a server defaults or others add is not ours.
+
+pub mod compare;
+pub mod immutable;
+pub mod path;
+pub mod quantity;
+
+pub use compare::{difference_paths, project, same};
+pub use immutable::forces_replacement;
+pub use path::{Fields, flatten, value_at};

@@ -1,0 +1,178 @@
+//! Field paths: `spec.template.spec.containers[web].image`.
+//!
+//! Dots between plain keys, list items by their Kubernetes merge key in brackets, other list items by index, map keys
+//! with characters other than `[A-Za-z0-9_-]` in brackets.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::secret::is_placeholder;
+
+/// The leaves of an object by path. Empty objects, empty lists and nulls are no leaves: empty is the same as absent.
+pub type Fields = BTreeMap<String, Value>;
+
+/// The leaves of `value`. A secret placeholder is one leaf.
+#[must_use]
+pub fn flatten(value: &Value) -> Fields {
+    let mut fields = Fields::new();
+    let mut path = String::with_capacity(96);
+    walk(value, "", &mut path, &mut |path, leaf| {
+        fields.insert(path.to_owned(), leaf.clone());
+    });
+    fields
+}
+
+/// The leaf or subtree at a path as [`flatten`] spells it.
+#[must_use]
+pub fn value_at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut found = None;
+    let mut current = String::with_capacity(96);
+    visit(value, "", &mut current, &mut |here, node| {
+        if here == path {
+            found = Some(node);
+        }
+        // Go on only below prefixes of the wanted path.
+        path.starts_with(here)
+    });
+    found
+}
+
+fn walk<'a>(value: &'a Value, parent: &str, path: &mut String, leaf: &mut impl FnMut(&str, &'a Value)) {
+    visit(value, parent, path, &mut |here, node| {
+        if is_leaf(node) {
+            if !node.is_null() {
+                leaf(here, node);
+            }
+            return false;
+        }
+        true
+    });
+}
+
+fn is_leaf(value: &Value) -> bool {
+    match value {
+        Value::Object(_) => is_placeholder(value),
+        Value::Array(_) => false,
+        _ => true,
+    }
+}
+
+/// Visits `value` and everything below it, as long as `enter` says so. `parent` is the key `value` is found under.
+fn visit<'a>(value: &'a Value, parent: &str, path: &mut String, enter: &mut impl FnMut(&str, &'a Value) -> bool) {
+    if !enter(path, value) {
+        return;
+    }
+    let length = path.len();
+    match value {
+        Value::Object(object) if !is_placeholder(value) => {
+            for (key, member) in object {
+                push_key(path, key);
+                visit(member, key, path, enter);
+                path.truncate(length);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let key = item_key(parent, item, items, index);
+                path.push('[');
+                path.push_str(&key);
+                path.push(']');
+                visit(item, "", path, enter);
+                path.truncate(length);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn push_key(path: &mut String, key: &str) {
+    let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    if plain {
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(key);
+    } else {
+        path.push('[');
+        path.push_str(key);
+        path.push(']');
+    }
+}
+
+/// The merge key of a list item, by the key of its list; the index where Kubernetes has none or keys repeat.
+fn item_key(parent: &str, item: &Value, items: &[Value], index: usize) -> String {
+    let Some(key) = merge_key(parent, item) else { return index.to_string() };
+    // Keys that repeat (Kubernetes lets some) get their position among the equal ones.
+    let earlier = items.iter().take(index).filter(|other| merge_key(parent, other).as_ref() == Some(&key)).count();
+    if earlier == 0 { key } else { format!("{key}#{}", earlier + 1) }
+}
+
+fn merge_key(parent: &str, item: &Value) -> Option<String> {
+    let text = |member: &str| match item.get(member)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    match parent {
+        "containers" | "initContainers" | "env" | "volumes" | "imagePullSecrets" => text("name"),
+        "volumeMounts" => text("mountPath"),
+        "ports" => {
+            let port = text("containerPort").or_else(|| text("port"))?;
+            let protocol = text("protocol").unwrap_or_else(|| "TCP".to_owned());
+            Some(format!("{port}/{}", protocol.to_ascii_lowercase()))
+        }
+        "rules" => text("host"),
+        "paths" => text("path"),
+        "hostAliases" => text("ip"),
+        "extraMounts" => text("containerPath"),
+        "extraPortMappings" => {
+            let protocol = text("protocol").unwrap_or_else(|| "TCP".to_owned());
+            Some(format!("{}/{}", text("hostPort")?, protocol.to_ascii_lowercase()))
+        }
+        // Sets of words: order means nothing.
+        "accessModes" | "finalizers" => item.as_str().map(str::to_owned),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn lists_are_keyed_and_empty_is_absent() {
+        let object = json!({
+            "metadata": {"labels": {"app.kubernetes.io/stack": "shop", "app": "a"}},
+            "spec": {"containers": [{"name": "web", "image": "x", "env": [{"name": "A", "value": "1"}], "args": ["-f"]}],
+                     "volumes": [], "ports": [{"port": 80}, {"port": 80, "protocol": "UDP"}], "tls": null, "x": {}},
+        });
+        let fields = flatten(&object);
+        let paths: Vec<&str> = fields.keys().map(String::as_str).collect();
+        assert_eq!(
+            paths,
+            [
+                "metadata.labels.app",
+                "metadata.labels[app.kubernetes.io/stack]",
+                "spec.containers[web].args[0]",
+                "spec.containers[web].env[A].name",
+                "spec.containers[web].env[A].value",
+                "spec.containers[web].image",
+                "spec.containers[web].name",
+                "spec.ports[80/tcp].port",
+                "spec.ports[80/udp].port",
+                "spec.ports[80/udp].protocol",
+            ]
+        );
+        assert_eq!(value_at(&object, "spec.containers[web].image"), Some(&json!("x")));
+        assert_eq!(value_at(&object, "spec.containers[api].image"), None);
+    }
+
+    #[test]
+    fn order_of_keyed_lists_means_nothing() {
+        let left = json!({"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]});
+        let right = json!({"env": [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]});
+        assert_eq!(flatten(&left), flatten(&right));
+    }
+}
