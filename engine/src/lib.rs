@@ -21,6 +21,7 @@ pub mod compile;
 pub mod compose;
 pub mod diff;
 pub mod finding;
+pub mod graph;
 pub mod place;
 pub mod plan;
 pub mod resource;
