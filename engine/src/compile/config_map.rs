@@ -90,11 +90,8 @@ pub fn host_path_name(path: &str) -> String {
     let prefix = name.len();
     for character in trimmed.chars() {
         match character {
-            '/' | '.' | '-' => {
-                if !name.ends_with('-') {
-                    name.push('-');
-                }
-            }
+            '/' | '.' | '-' if name.ends_with('-') => {}
+            '/' | '.' | '-' => name.push('-'),
             letter if letter.is_ascii_alphanumeric() => name.push(letter.to_ascii_lowercase()),
             _ => {}
         }

@@ -32,6 +32,12 @@ pub(super) fn tenant(context: &Context<'_>, workloads: &[(&Resource, u32)]) -> (
             wishes.mounts.insert(container.clone(), host.clone());
             places.insert(format!("mounts.{container}"), place.clone());
         }
+        // No wish of the cluster, but a claim on the host that others may contradict.
+        for (volume, path) in &spec.volumes {
+            if let Some(path) = path.as_ref().filter(|_| context.volumes.storage.contains_key(&volume.value)) {
+                places.insert(format!("volumes.{}", volume.value), path.place.clone());
+            }
+        }
         if let Some(wished) = spec.security.unlimited_memlock.as_ref().filter(|wished| wished.value) {
             wishes.memlock_spec = Some(join_path(&checked.directory, MEMLOCK_SPEC_FILE));
             places.insert("memlock_spec".to_owned(), wished.place.clone());
