@@ -264,6 +264,10 @@ pub struct Spec {
     pub ignore: Vec<Located<String>>,
     /// `suppress`: codes not to be reported, each with its reason.
     pub suppress: Vec<(Located<String>, String)>,
+    /// `required-version`, as written.
+    pub required_version: Option<Located<String>>,
+    /// `moved`: old name → new name of volumes and deployments.
+    pub moved: Vec<(Located<String>, Located<String>)>,
 }
 
 /// stack.yml.
