@@ -13,7 +13,8 @@ mod tests;
 
 pub use model::{
     DeployTo, DeploymentFile, Dialect, ExternalService, ExternalServiceKind, HttpProxy, KeyValue, Located,
-    RegistryCredentials, ResourceAmounts, ResourceBlock, Resources, Route, Scalar, ScalarKind, Security, Spec, Stack,
+    RegistryCredentials, ResourceAmounts, ResourceBlock, Resources, Route, Scalar, ScalarKind, Security, ServicePorts,
+    Spec, Stack,
 };
 pub use read_config_env::{ConfigEnv, read_config_env};
 pub use read_deployment::read_deployment_file;

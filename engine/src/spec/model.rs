@@ -195,6 +195,9 @@ pub struct ExternalService {
     pub port: u16,
 }
 
+/// A service and its ports, as `network.ports` lists them.
+pub type ServicePorts = (Located<String>, Vec<Located<Scalar>>);
+
 /// spec.yml.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spec {
@@ -217,7 +220,7 @@ pub struct Spec {
     /// `credentials-files`.
     pub credentials_files: Vec<Located<String>>,
     /// `network.ports`: service → ports, in order. `None` when the key is absent.
-    pub ports: Option<Vec<(Located<String>, Vec<Located<Scalar>>)>>,
+    pub ports: Option<Vec<ServicePorts>>,
     /// `network.http-proxy`, in order.
     pub http_proxy: Vec<HttpProxy>,
     /// `network.acme-email`.
