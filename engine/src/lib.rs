@@ -30,3 +30,4 @@ pub mod source;
 pub mod spec;
 pub mod state;
 pub mod value;
+pub mod yaml;
