@@ -350,3 +350,41 @@ fn archived_files_stay_together() {
     assert!(!place.state().join(SNAPSHOT).exists());
     assert!(place.store().generations(&scope()).unwrap().is_empty());
 }
+
+#[test]
+fn a_failed_archiving_goes_on_where_it_stopped() {
+    for count in 0.. {
+        let place = Place::folded();
+        let state = place.store().load(&scope()).unwrap();
+        let result = place.store().with_fault_hook(fail_after(count)).archive(&scope());
+        if result.is_err() {
+            let now = place.store().load(&scope()).unwrap();
+            assert!(now.is_new() || now == state, "after {count} operations");
+            place.store().archive(&scope()).unwrap();
+        }
+        assert!(place.store().load(&scope()).unwrap().is_new());
+        let archive = place.state().join("archive").join(format!("{}-{}", state.lineage, state.serial));
+        assert!(archive.join(SNAPSHOT).is_file() && archive.join("state.json.1").is_file());
+        if result.is_ok() {
+            assert!(count > 4);
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_state_changed_by_hand_is_put_only_over_the_one_it_was_made_from() {
+    let place = Place::folded();
+    let store = place.store();
+    let mut state = store.load(&scope()).unwrap();
+    state.resources.pop_first();
+    assert!(matches!(store.put(&state, 1), Err(StateError::Stale { expected: 1, found: 2, .. })));
+    let stranger = laconic_engine::state::State { lineage: "other".into(), ..state.clone() };
+    assert!(matches!(store.put(&stranger, 2), Err(StateError::Foreign { .. })));
+    store.append(&scope(), &[end(1)]).unwrap();
+    assert!(matches!(store.put(&state, 2), Err(StateError::Stale { expected: 2, found: 3, .. })));
+    store.fold(&scope()).unwrap();
+    assert_eq!(store.put(&state, 3).unwrap(), 4);
+    store.verify(&scope()).unwrap();
+    assert_same(&place.store().load(&scope()).unwrap(), &state);
+}

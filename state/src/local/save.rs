@@ -135,6 +135,36 @@ impl LocalStore {
         Ok(state.serial)
     }
 
+    /// Puts a state in place of the one with serial `expected`, for what people do to state by hand. Bodies that are
+    /// not loaded are taken from the state that is there. Returns the new serial. The caller holds the lock, and folded
+    /// the journal before it read the serial.
+    ///
+    /// # Errors
+    /// Another lineage, another serial, a journal that was not folded, or what keeps it from being durable.
+    pub fn put(&self, state: &State, expected: u64) -> Result<u64, StateError> {
+        let scope = &state.scope;
+        let directory = self.directory(scope)?;
+        let mut opened = self.opened();
+        let _write = self.write_lock(scope, &directory)?;
+        let Files { state: before, bodies, journal } = self.read(scope, &directory)?;
+        let foreign = |detail: String| StateError::Foreign { scope: scope.clone(), detail };
+        if bodies.is_some() && before.lineage != state.lineage {
+            return Err(foreign(format!("it has lineage {}, not {}", before.lineage, state.lineage)));
+        }
+        if state.simulated != self.options.simulated {
+            return Err(foreign("simulated and real state do not mix".to_owned()));
+        }
+        if before.serial != expected || !journal.records.is_empty() {
+            let found = before.serial + u64::from(!journal.records.is_empty());
+            return Err(StateError::Stale { scope: scope.clone(), expected, found });
+        }
+        opened.remove(scope);
+        let state = State { serial: expected + 1, ..state.clone() };
+        self.save(scope, &directory, &state, bodies.as_ref().map(|bodies| (bodies, expected)))?;
+        let _ = keep::clean_up(&self.disk, &directory);
+        Ok(state.serial)
+    }
+
     pub(super) fn archive_files(&self, scope: &Scope) -> Result<(), StateError> {
         let directory = self.directory(scope)?;
         if !directory.is_dir() {
