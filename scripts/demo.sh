@@ -33,11 +33,11 @@ export NO_COLOR=1 COLUMNS=120 LC_ALL=C HOME=$work/home
 unset XDG_STATE_HOME XDG_CONFIG_HOME XDG_CACHE_HOME CLICOLOR_FORCE
 mkdir "$HOME"
 
-# replace PATTERN TEXT: in $line, every match of PATTERN becomes its first group and TEXT.
+# replace PATTERN TEXT: in $line, every match of PATTERN becomes its first group, TEXT and its last group.
 replace() {
   local rest=$line done_part=
   while [[ $rest =~ $1 ]]; do
-    done_part+=${rest%%"${BASH_REMATCH[0]}"*}${BASH_REMATCH[1]}$2
+    done_part+=${rest%%"${BASH_REMATCH[0]}"*}${BASH_REMATCH[1]}$2${BASH_REMATCH[${#BASH_REMATCH[@]} - 1]}
     rest=${rest#*"${BASH_REMATCH[0]}"}
   done
   line=$done_part$rest
@@ -46,9 +46,9 @@ replace() {
 # Prints one line without what differs from run to run.
 steady() {
   local line=${1//"$work"/\/demo}
-  replace '()[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z' '(time)'
-  replace '([Pp]lan id:? |[Cc]hange id:? |expect-plan=|expect-change=)[0-9a-f]{8,64}' '(id)'
-  replace '(after |took |in |\[)([0-9]+m ?)?[0-9]+(\.[0-9]+)? ?m?s(econds)?\b' '0s'
+  replace '()[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z()' '(time)'
+  replace '([Pp]lan id:? |[Cc]hange id:? |expect-plan=|expect-change=)[0-9a-f]{8,64}()' '(id)'
+  replace '(after |took |in |\[)([0-9]+m ?)?[0-9]+(\.[0-9]+)? ?m?s([^[:alnum:]]|$)' '0s'
   printf '%s\n' "$line"
 }
 
