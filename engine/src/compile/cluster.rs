@@ -32,7 +32,7 @@ pub struct ClusterInput<'a> {
 }
 
 /// What a cluster's desired set comes to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterCompilation {
     /// Its resources, in cluster scope, sorted by address; none when no deployment is left.
     pub resources: Vec<Resource>,
