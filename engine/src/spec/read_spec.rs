@@ -256,6 +256,7 @@ fn registry(decoder: &mut Decoder, spec: &mut Spec, key: &Node<'_>, node: &Node<
         token_env: None,
         token_file: None,
     };
+    let block = key;
     for (key, value) in decoder.entries(key.text().unwrap_or_default(), node) {
         let name = key.text().unwrap_or_default();
         match name {
@@ -269,7 +270,13 @@ fn registry(decoder: &mut Decoder, spec: &mut Spec, key: &Node<'_>, node: &Node<
                     .at(&key.place)
                     .help("write `token-env: NAME_OF_VARIABLE` or `token-file: PATH`, and revoke the committed token"),
             ),
-            _ => decoder.unknown_key(key, REGISTRY_KEYS),
+            // It may be a misspelt `token`: the place is the block's, so that the value is not shown.
+            _ => {
+                decoder.unknown_key(key, REGISTRY_KEYS);
+                if let Some(finding) = decoder.findings.last_mut() {
+                    finding.place = Some(block.place.clone());
+                }
+            }
         }
     }
     let has_literal = ["token", "password"].iter().any(|name| node.get(name).is_some());
