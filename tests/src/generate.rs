@@ -112,7 +112,8 @@ pub fn successor(shape: Shape, other: &Shape, picks: u16) -> Shape {
 pub fn directory(name: &str, cluster: &str, shape: &Shape) -> MemorySources {
     let mut files = MemorySources::default();
     let dialect = if shape.compose_dialect { "dialect: compose\n" } else { "" };
-    let identity = format!("cluster-id: {cluster}\ndeployment-id: laconic-{name}\n{dialect}stack-source: stacks/{name}\n");
+    let identity =
+        format!("cluster-id: {cluster}\ndeployment-id: laconic-{name}\n{dialect}stack-source: stacks/{name}\n");
     files.insert("deployment.yml", identity.as_bytes());
     let pods: String = (0..shape.pods).map(|pod| format!("  - pod{pod}\n")).collect();
     let jobs = if shape.job.is_some() { "jobs:\n  - migrate\n" } else { "" };

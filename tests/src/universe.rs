@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::executor::block_on;
 use laconic_engine::address::{Address, Scope};
-use laconic_engine::apply::{
-    Apply, ApplyError, ApplyOptions, Event, Outcome, Provider, Stop, StateStore, drive,
-};
+use laconic_engine::apply::{Apply, ApplyError, ApplyOptions, Event, Outcome, Provider, StateStore, Stop, drive};
 use laconic_engine::compile::{CompiledDeployment, DeploymentSource, Layout, compile};
 use laconic_engine::diff::{flatten, same};
 use laconic_engine::finding::{Consent, Finding, has_errors};
@@ -200,7 +198,8 @@ impl Universe {
         let mut wanted: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         let own = input.deployments.iter().map(|one| (&one.target, &one.resources));
         let shared = composition.clusters.iter().filter_map(|(name, cluster)| {
-            let target = input.deployments.iter().map(|one| &one.target).find(|one| one.kind_cluster() == Some(name))?;
+            let target =
+                input.deployments.iter().map(|one| &one.target).find(|one| one.kind_cluster() == Some(name))?;
             Some((target, &cluster.resources))
         });
         for (target, resources) in own.chain(shared) {
@@ -228,7 +227,11 @@ impl Universe {
                 let completed_job = resource.address.resource_type == laconic_engine::address::ResourceType::Job;
                 for (path, value) in flatten(&resource.attributes) {
                     if !completed_job && !live.get(&path).is_some_and(|found| same(&path, &value, found)) {
-                        deviations.push(format!("{} {path}: {:?} instead of {value}", resource.address, live.get(&path)));
+                        deviations.push(format!(
+                            "{} {path}: {:?} instead of {value}",
+                            resource.address,
+                            live.get(&path)
+                        ));
                     }
                 }
             }
