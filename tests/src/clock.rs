@@ -1,6 +1,7 @@
 //! A clock that never waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
@@ -24,6 +25,15 @@ impl Clock for SteppingClock {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.milliseconds.fetch_add(milliseconds, Ordering::SeqCst);
-        futures::future::ready(()).boxed()
+        // Others get their turn, as they do while somebody really sleeps.
+        let mut slept = false;
+        futures::future::poll_fn(move |context| {
+            if std::mem::replace(&mut slept, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .boxed()
     }
 }

@@ -3,4 +3,5 @@
 
 pub mod clock;
 pub mod generate;
+pub mod settled;
 pub mod universe;

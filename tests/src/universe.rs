@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::executor::block_on;
 use laconic_engine::address::{Address, Scope};
 use laconic_engine::apply::{Apply, ApplyError, ApplyOptions, Event, Outcome, Provider, StateStore, Stop, drive};
+use laconic_engine::code::Code;
 use laconic_engine::compile::{CompiledDeployment, DeploymentSource, Layout, compile};
 use laconic_engine::diff::{flatten, same};
 use laconic_engine::finding::{Consent, Finding, has_errors};
@@ -57,6 +58,26 @@ impl Run {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.result.as_ref().is_ok_and(Outcome::is_complete)
+    }
+}
+
+impl Run {
+    /// What went wrong, in a few lines.
+    #[must_use]
+    pub fn problems(&self) -> String {
+        match &self.result {
+            Err(error) => {
+                let refusals: Vec<String> =
+                    self.plan.refusals().map(|finding| format!("{} {}", finding.code, finding.message)).collect();
+                format!("{error} {refusals:?} {:?}", self.plan.missing_consents())
+            }
+            Ok(outcome) => {
+                let failed = outcome.failed.iter().map(|(address, error)| format!("{address}: {error}"));
+                let skipped =
+                    outcome.skipped.iter().map(|(address, because)| format!("{address} skipped for {because}"));
+                failed.chain(skipped).collect::<Vec<_>>().join("\n")
+            }
+        }
     }
 }
 
@@ -145,9 +166,21 @@ impl Universe {
     /// Plans, gives every consent the plan asks for, and applies.
     #[must_use]
     pub fn apply_with_consents(&self, deployments: &[CompiledDeployment], request: &Request) -> Run {
+        self.apply(deployments, &self.request_with_consents(deployments, request))
+    }
+
+    /// The request with everything said that the plan asks to be said.
+    #[must_use]
+    pub fn request_with_consents(&self, deployments: &[CompiledDeployment], request: &Request) -> Request {
         let mut request = request.clone();
+        let first = self.plan(deployments, &request);
+        // A claim shrinks only where it is named to be made anew, which may lose data in turn.
+        let shrinking = first.findings.iter().filter(|finding| finding.code == Code::ClaimShrinks);
+        let subjects: BTreeSet<&str> = shrinking.map(|finding| finding.subject.as_str()).collect();
+        let named = first.changes.iter().filter(|change| subjects.contains(change.address.to_string().as_str()));
+        request.replace.extend(named.map(|change| change.address.clone()));
         request.consents.extend(self.plan(deployments, &request).missing_consents());
-        self.apply(deployments, &request)
+        request
     }
 
     /// Applies a plan.

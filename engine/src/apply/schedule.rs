@@ -179,7 +179,9 @@ fn steps_of(change: &Change) -> Vec<StepKind> {
         (Action::Update, _) => vec![StepKind::Update],
         (Action::Replace, Reason::ClusterReplaced { .. }) => vec![StepKind::Create],
         (Action::Replace, _) => vec![StepKind::Delete, StepKind::Create],
-        (Action::Delete, Reason::ClusterDeleted { .. }) | (Action::Forget, _) => vec![StepKind::Forget],
+        (Action::Delete, Reason::ClusterDeleted { .. } | Reason::ClusterReplaced { .. }) | (Action::Forget, _) => {
+            vec![StepKind::Forget]
+        }
         (Action::Delete, _) => vec![StepKind::Delete],
         (Action::Import, _) => vec![StepKind::Import],
     }
@@ -226,7 +228,8 @@ fn link(
             }
         }
         // What dies with its cluster is recorded as gone only when the cluster is.
-        if let (Action::Delete, Reason::ClusterDeleted { cause }) = (change.action, &change.reason)
+        if let (Action::Delete, Reason::ClusterDeleted { cause } | Reason::ClusterReplaced { cause }) =
+            (change.action, &change.reason)
             && let Some(cluster) = first.get(cause)
         {
             edges.insert((*cluster, *own_first));

@@ -59,6 +59,8 @@ pub struct Facts<'a> {
     pub fields: FieldVerdict,
     /// Whether it is a Job that is known to have completed and is not to run again.
     pub completed_job: bool,
+    /// Whether it is made by its cluster's creation alone: finding it is having it.
+    pub comes_with_cluster: bool,
     /// Whether existing objects are to be taken into state.
     pub import: bool,
     /// Whether the operator wants it made anew.
@@ -116,6 +118,9 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
         (true, None, Presence::Present | Presence::RemadeByUs | Presence::RemadeByOthers) => {
             if facts.import {
                 Verdict::new(Action::Import, Reason::Imported)
+            } else if facts.comes_with_cluster {
+                // Its create is a look whether it is as wanted; a cluster that lacks it is judged by its own fields.
+                Verdict::new(Action::Create, Reason::New)
             } else {
                 Verdict::refuse(Code::ObjectExists)
             }
@@ -180,6 +185,7 @@ mod tests {
             cluster: ClusterFate::Stays,
             fields: FieldVerdict::default(),
             completed_job: false,
+            comes_with_cluster: false,
             import: false,
             replace_requested: false,
             destroying: false,

@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use crate::address::{Address, ResourceType};
 use crate::diff::{Fields, difference_paths, flatten, forces_replacement, project, same};
-use crate::plan::change::{DifferenceOrigin, DriftField, FieldDifference};
+use crate::plan::change::{Action, DifferenceOrigin, DriftField, FieldDifference};
 use crate::plan::decide::{FieldVerdict, Presence};
 use crate::plan::survey::Item;
-use crate::resource::Live;
+use crate::resource::{Live, Resource};
+use crate::state::{Recorded, Status};
 use crate::value::Digest;
 
 /// What comparing one resource gave.
@@ -45,6 +46,9 @@ pub fn compare(address: &Address, item: &Item<'_>, desired_digest: Digest, ignor
         Presence::Present | Presence::RemadeByUs => item.live,
         Presence::RemadeByOthers | Presence::Absent | Presence::Unknown => None,
     };
+    if let Some(live) = live.filter(|_| is_remade(recorded, item.presence)) {
+        return against_live(address, desired, live, ignored);
+    }
     let same_intent = desired_digest == recorded.desired.digest;
     // With the same intent the owned fields are the desired ones, and digests alone can tell that nothing drifted.
     if same_intent {
@@ -79,8 +83,40 @@ pub fn compare(address: &Address, item: &Item<'_>, desired_digest: Digest, ignor
     if let Some(live) = live {
         drift(live, &old_fields, &new_fields, last_seen, &mut found, &mut comparison.drift, desired);
     }
-    found.retain(|difference| !is_ignored(ignored, address, &difference.path));
     comparison.drift.retain(|field| !is_ignored(ignored, address, &field.path));
+    settle(address, found, ignored, comparison)
+}
+
+/// Whether the object that is there was made by a create of ours whose end was never recorded: what is recorded as
+/// desired is then the form of the object before it.
+fn is_remade(recorded: &Recorded, presence: Presence) -> bool {
+    presence == Presence::RemadeByUs && matches!(recorded.status, Status::Pending(Action::Create | Action::Replace))
+}
+
+fn against_live(address: &Address, desired: &Resource, live: &Live, ignored: &[String]) -> Comparison {
+    let live_fields = flatten(&live.attributes);
+    let found = flatten(&desired.attributes)
+        .into_iter()
+        .filter(|(path, wanted)| !live_fields.get(path).is_some_and(|is| same(path, is, wanted)))
+        .map(|(path, wanted)| FieldDifference {
+            before: live_fields.get(&path).cloned(),
+            after: Some(wanted),
+            origin: DifferenceOrigin::Drift,
+            forces_replacement: false,
+            place: desired.place_of(&path).cloned(),
+            path,
+        })
+        .collect();
+    settle(address, found, ignored, Comparison::default())
+}
+
+fn settle(
+    address: &Address,
+    mut found: Vec<FieldDifference>,
+    ignored: &[String],
+    mut comparison: Comparison,
+) -> Comparison {
+    found.retain(|difference| !is_ignored(ignored, address, &difference.path));
     for difference in &mut found {
         difference.forces_replacement = is_identity(&difference.path)
             || forces_replacement(
@@ -112,7 +148,7 @@ fn drift(
     last_seen: &Value,
     found: &mut Vec<FieldDifference>,
     drifted: &mut Vec<DriftField>,
-    desired: &crate::resource::Resource,
+    desired: &Resource,
 ) {
     let live_fields = flatten(&live.attributes);
     let empty = serde_json::Map::new();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{Address, ResourceType, Scope};
 use crate::plan::Mode;
 use crate::plan::change::Action;
-use crate::plan::decide::ClusterFate;
+use crate::plan::decide::{ClusterFate, Presence};
 use crate::plan::document::{VolumeForecast, VolumeReason, VolumeVerdict};
 use crate::plan::planner::Judgement;
 use crate::resource::Target;
@@ -70,6 +70,18 @@ pub fn claim_address(deployment: &str, volume: &str) -> Address {
     Address::new(ResourceType::PersistentVolumeClaim, Scope::deployment(deployment), volume)
 }
 
+fn claim_exists(judgement: &Judgement<'_>, deployment: &str, claim: &Address) -> bool {
+    let state = judgement.input.states.get(&Scope::deployment(deployment));
+    let recorded = state.map(|state| state.resources.get(claim));
+    let seen = judgement.resources.get(claim).map(|judged| judged.item.presence);
+    match recorded {
+        // A tenant whose state could not be read has what the register says.
+        None => true,
+        Some(Some(recorded)) if !recorded.uid.is_empty() => true,
+        Some(_) => matches!(seen, Some(Presence::Present | Presence::RemadeByUs | Presence::RemadeByOthers)),
+    }
+}
+
 fn judge_volume(
     judgement: &Judgement<'_>,
     target: &Target,
@@ -79,6 +91,8 @@ fn judge_volume(
     will: Option<&VolumeStorage>,
 ) -> VolumeForecast {
     let claim = claim_address(deployment, volume);
+    // The register names a volume before its claim exists; bytes are only where a claim is or was.
+    let was = was.filter(|_| claim_exists(judgement, deployment, &claim));
     let action = judgement.resources.get(&claim).map_or(Action::NoOp, |judged| judged.verdict.action);
     let claim_goes = matches!(action, Action::Delete | Action::Replace);
     let cluster_goes = judgement.fates.get(target);

@@ -233,6 +233,7 @@ fn judge<'a>(
         cluster: fate,
         fields: comparison.verdict.clone(),
         completed_job: address.resource_type == ResourceType::Job && (live_completed || recorded_completed) && !rerun,
+        comes_with_cluster: address.resource_type.is_fixed_at_cluster_creation(),
         import: input.mode == Mode::Import,
         replace_requested: input.replace.contains(address),
         destroying: input.mode == Mode::Destroy,

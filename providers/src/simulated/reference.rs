@@ -125,9 +125,10 @@ pub fn user_of(machine: &Machine, target: &Target, key: &ObjectKey) -> Option<Ob
         })
     };
     let user: Option<Arc<StoredObject>> = match key.resource_type {
-        ResourceType::ConfigMap | ResourceType::Secret => [ResourceType::Deployment, ResourceType::Job]
-            .into_iter()
-            .find_map(|resource_type| refers(resource_type, false)),
+        // A Job that has ended starts no pod any more.
+        ResourceType::ConfigMap | ResourceType::Secret => {
+            refers(ResourceType::Deployment, false).or_else(|| refers(ResourceType::Job, true))
+        }
         ResourceType::PersistentVolumeClaim => [ResourceType::Deployment, ResourceType::Job]
             .into_iter()
             .find_map(|resource_type| refers(resource_type, true)),

@@ -1,0 +1,108 @@
+//! Faults at every call: the host dies, or one call fails, and running again converges.
+
+use std::collections::BTreeSet;
+
+use laconic_engine::compile::CompiledDeployment;
+use laconic_engine::finding::Consent;
+use laconic_providers::simulated::{Failure, Fault};
+use laconic_tests::generate::{Shape, directory, shape, successor};
+use laconic_tests::settled::{config, is_settled, violations};
+use laconic_tests::universe::{Request, Universe, compiled};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+const CLUSTER: &str = "laconic-main";
+
+fn deployment(name: &str, shape: &Shape) -> CompiledDeployment {
+    compiled(name, &directory(name, CLUSTER, shape)).0
+}
+
+/// Runs `deployments` again, with the consents of the first run and no others, until nothing is left to do.
+fn converges(
+    universe: &Universe,
+    deployments: &[CompiledDeployment],
+    request: &Request,
+    everybody: &[CompiledDeployment],
+    what: &str,
+) -> Result<(), TestCaseError> {
+    for _ in 0..4 {
+        let plan = universe.plan(deployments, request);
+        let more: BTreeSet<Consent> = plan.missing_consents();
+        prop_assert!(more.is_empty(), "{what}: running again wants {more:?}");
+        if !plan.has_work() {
+            break;
+        }
+        let run = universe.carry_out(plan, deployments);
+        prop_assert!(run.result.is_ok(), "{what}: running again: {}", run.problems());
+    }
+    is_settled(universe, everybody).map_err(|error| TestCaseError::fail(format!("{what}: {error}")))
+}
+
+proptest! {
+    #![proptest_config(config("faults", 2000))]
+
+    #[test]
+    fn a_fault_at_any_call_is_recovered_from(
+        (first, other, picks, joined) in (shape(), shape(), any::<u16>(), proptest::bool::weighted(0.15))
+    ) {
+        let second = successor(first.clone(), &other, picks);
+        let second = if joined { Shape { umbrella: first.umbrella, ..second } } else { second };
+        let neighbour = Shape { umbrella: first.umbrella, pods: 1, ..other };
+        let (first, second) = (deployment("shop", &first), deployment("shop", &second));
+        let neighbour = joined.then(|| deployment("blog", &neighbour));
+        let before = Universe::default();
+        for one in neighbour.iter().chain([&first]) {
+            let run = before.apply_with_consents(std::slice::from_ref(one), &Request::default());
+            prop_assert!(run.is_complete(), "{}", run.problems());
+        }
+        let everybody: Vec<CompiledDeployment> = [second.clone()].into_iter().chain(neighbour).collect();
+        let second = [second];
+        let request = before.request_with_consents(&second, &Request::default());
+        let rehearsal = before.fork();
+        let plan = rehearsal.plan(&second, &request);
+        rehearsal.host.set_fault(Fault::FailsOnce { call: u64::MAX, kind: Failure::Transient }).unwrap();
+        let run = rehearsal.carry_out(plan.clone(), &second);
+        prop_assert!(run.is_complete(), "{}", run.problems());
+        let calls = rehearsal.host.call_count();
+        for call in 1..=calls {
+            for fault in [
+                Fault::DiesAfter { calls: call, reply_lost: true },
+                Fault::DiesAfter { calls: call, reply_lost: false },
+                Fault::FailsOnce { call, kind: Failure::Transient },
+                Fault::FailsOnce { call, kind: Failure::Refused },
+            ] {
+                let universe = before.fork();
+                universe.host.set_fault(fault).unwrap();
+                let run = universe.carry_out(plan.clone(), &second);
+                universe.host.revive().unwrap();
+                let what = format!("{fault:?} ({})", run.problems());
+                converges(&universe, &second, &request, &everybody, &what)?;
+            }
+        }
+    }
+
+    #[test]
+    fn a_crash_at_any_record_is_recovered_from((first, other, picks) in (shape(), shape(), any::<u16>())) {
+        let second = successor(first.clone(), &other, picks);
+        let (first, second) = (deployment("shop", &first), [deployment("shop", &second)]);
+        let before = Universe::default();
+        let run = before.apply_with_consents(std::slice::from_ref(&first), &Request::default());
+        prop_assert!(run.is_complete(), "{}", run.problems());
+        let request = before.request_with_consents(&second, &Request::default());
+        let plan = before.plan(&second, &request);
+        for records in 0.. {
+            let universe = before.fork();
+            universe.store.fail_append_after(records);
+            let run = universe.carry_out(plan.clone(), &second);
+            let died = run.result.is_err();
+            // A new process: locks and faults are gone, what was durable is not.
+            let universe = Universe { store: universe.store.fork(), host: universe.host.fork() };
+            let what = format!("died after record {records}");
+            converges(&universe, &second, &request, &second, &what)?;
+            if !died {
+                break;
+            }
+        }
+        prop_assert_eq!(violations(&before), vec![]);
+    }
+}
