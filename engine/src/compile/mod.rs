@@ -28,7 +28,7 @@ pub mod workload;
 
 pub use agree::agree;
 pub use check::{CheckOutcome, check, host_path_volume_name};
-pub use cluster::{ClusterCompilation, ClusterInput, compose_cluster};
+pub use cluster::{ClusterCompilation, ClusterInput, PlannedTenants, WishPlaces, compose_cluster};
 pub use input::{CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout};
 pub use kind_config::kind_config;
 pub use lower::lower;
