@@ -34,13 +34,14 @@ pub(super) fn ingress(context: &Context<'_>) -> Option<Resource> {
             }
             places
                 .push((format!("spec.rules[{host}].http.paths[{}]", route.path.value), route.container.place.clone()));
-            paths.push(json!({
-                "path": route.path.value,
-                "pathType": "Prefix",
-                "backend": {"service": {"name": service, "port": {"number": route.port.value}}},
-            }));
+            let port = object! {"number" => route.port.value};
+            paths.push(object! {
+                "path" => route.path.value.as_str(),
+                "pathType" => "Prefix",
+                "backend" => object! {"service" => object! {"name" => service, "port" => port}},
+            });
         }
-        rules.push(json!({"host": host, "http": {"paths": paths}}));
+        rules.push(object! {"host" => host, "http" => object! {"paths" => paths}});
         if context.target.kind_cluster().is_none() {
             let secret = naming.object_name(&format!("{host}-tls"));
             tls.push(json!({"hosts": [host], "secretName": secret}));
@@ -57,12 +58,12 @@ pub(super) fn ingress(context: &Context<'_>) -> Option<Resource> {
     });
     let mut metadata = naming.metadata(&naming.object_name("ingress"), None);
     metadata["annotations"] = annotations;
-    let attributes = json!({
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": metadata,
-        "spec": spec,
-    });
+    let attributes = object! {
+        "apiVersion" => "networking.k8s.io/v1",
+        "kind" => "Ingress",
+        "metadata" => metadata,
+        "spec" => spec,
+    };
     let mut resource = naming.resource(ResourceType::Ingress, "ingress", attributes, Some(&first.host_name.place));
     resource.needs.extend(needs);
     if let Some(cluster) = context.target.kind_cluster() {

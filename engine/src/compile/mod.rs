@@ -1,5 +1,15 @@
 //! Compiling a deployment: files → checked files → resources.
 
+/// A JSON object of values that are moved into it. `serde_json::json!` copies what is put into it, which for the pods
+/// of many deployments is most of the time of compiling them.
+macro_rules! object {
+    ($($key:literal => $value:expr),* $(,)?) => {{
+        let mut members = serde_json::Map::new();
+        $(members.insert(String::from($key), serde_json::Value::from($value));)*
+        serde_json::Value::Object(members)
+    }};
+}
+
 pub mod agree;
 mod amount;
 pub mod caddy;
