@@ -28,8 +28,9 @@ pub(super) fn ingress(context: &Context<'_>) -> Option<Resource> {
                 Some(pod) => naming.service_name(pod),
                 None => naming.object_name("service"),
             };
-            let fallback = checked.pods.first().map(|(name, _)| name.as_str());
-            if let Some(pod) = pod.or(fallback) {
+            // A route to an unknown container goes to the Service of the only pod, if there is but one.
+            let only = checked.pods.first().filter(|_| !naming.has_several_pods).map(|(name, _)| name.as_str());
+            if let Some(pod) = pod.or(only) {
                 needs.push(naming.address(ResourceType::Service, pod));
             }
             places

@@ -70,10 +70,11 @@ use crate::source::SourceReader;
 #[must_use]
 pub fn compile(source: &DeploymentSource, reader: &dyn SourceReader) -> Compilation {
     let CheckOutcome { deployment, mut findings, texts, inputs_digest } = check(source, reader);
-    let deployment = deployment.map(|checked| {
+    let deployment = deployment.and_then(|checked| {
         let (compiled, more) = lower(&checked, reader);
+        let has_errors = crate::finding::has_errors(&more);
         findings.extend(more);
-        compiled
+        (!has_errors).then_some(compiled)
     });
     Compilation { deployment, findings, texts, inputs_digest }
 }
