@@ -254,6 +254,10 @@ impl State {
                 Some(recorded) => {
                     recorded.status = Status::Pending(action);
                     recorded.needs = union(&recorded.needs, &needs);
+                    // Nothing of it exists any more: what is looked for from now on is what is about to be made.
+                    if recorded.uid.is_empty() {
+                        recorded.key = key;
+                    }
                 }
                 None => {
                     let desired = Body::of(desired.unwrap_or(Value::Null));

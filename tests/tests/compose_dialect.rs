@@ -214,3 +214,13 @@ fn credentials_are_asked_for_not_compiled() {
     assert_eq!(placeholder_expression(env(container, "KEY")), Some(expected));
     assert!(compiled.resources.iter().all(|resource| !resource.attributes.to_string().contains("hunter22secret")));
 }
+
+#[test]
+fn an_external_service_may_not_be_called_as_a_pod_is() {
+    let mut sources = files();
+    let spec = SPEC.replace("deploy-to", "external-services: {front: {host: example.com}}\ndeploy-to");
+    sources.insert("spec.yml", spec.as_bytes());
+    let compilation = compile(&source("shop"), &sources);
+    assert!(compilation.deployment.is_none());
+    assert_eq!(compilation.findings.iter().filter(|finding| finding.code == Code::ObjectCollision).count(), 1);
+}

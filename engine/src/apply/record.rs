@@ -153,10 +153,12 @@ impl<'a> Recorder<'a> {
                 _ => JournalRecord::Gone { address: change.address.clone() },
             };
             let list = records.entry(change.address.scope.clone()).or_default();
-            list.push(record);
+            // Before the record that settles the cluster: a crash between the two must not leave a settled cluster with
+            // the identity of the one before it.
             if let Some(identity) = &result.identity {
                 list.push(JournalRecord::Identified { identity: identity.clone() });
             }
+            list.push(record);
         }
         self.append(records)
     }

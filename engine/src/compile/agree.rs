@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::address::{ObjectKey, ResourceType};
+use crate::address::ResourceType;
 use crate::code::Code;
 use crate::finding::Finding;
 use crate::place::Place;
@@ -42,13 +42,22 @@ fn collision(
     }
 }
 
+/// An object's key (see [`crate::address::ObjectKey`]) without copies: there are thousands to compare.
+type BorrowedKey<'a> = (ResourceType, &'a str, &'a str);
+
+fn borrowed_key(resource: &Resource) -> BorrowedKey<'_> {
+    let metadata = &resource.attributes["metadata"];
+    let text = |member: &str| metadata[member].as_str().unwrap_or_default();
+    (resource.address.resource_type, text("namespace"), text("name"))
+}
+
 fn objects(deployments: &[&CompiledDeployment], findings: &mut Vec<Finding>) {
     let count = deployments.iter().map(|deployment| deployment.resources.len()).sum();
-    let mut seen: HashMap<ObjectKey, (&CompiledDeployment, &Resource)> = HashMap::with_capacity(count);
+    let mut seen: HashMap<BorrowedKey<'_>, (&CompiledDeployment, &Resource)> = HashMap::with_capacity(count);
     let mut told: Vec<(&str, &str)> = Vec::new();
     for deployment in deployments {
         for resource in &deployment.resources {
-            let key = resource.key();
+            let key = borrowed_key(resource);
             let Some((other, earlier)) = seen.get(&key) else {
                 seen.insert(key, (deployment, resource));
                 continue;
@@ -58,9 +67,9 @@ fn objects(deployments: &[&CompiledDeployment], findings: &mut Vec<Finding>) {
                 continue;
             }
             told.push((&other.name, &deployment.name));
-            let kind = key.resource_type.kind();
-            let message = format!("{} and {} both compile to {kind} `{}`", other.name, deployment.name, key.name);
-            let help = if key.resource_type == ResourceType::Namespace {
+            let kind = key.0.kind();
+            let message = format!("{} and {} both compile to {kind} `{}`", other.name, deployment.name, key.2);
+            let help = if key.0 == ResourceType::Namespace {
                 "give one of them another `namespace:` in its spec"
             } else if other.identity.deployment_id == deployment.identity.deployment_id {
                 "their deployment-id is the same: create one of the directories anew instead of copying it"

@@ -12,11 +12,17 @@ use crate::resource::Resource;
 use crate::state::{State, Tenant};
 
 use super::caddy::{self, CaddySettings, caddy_system};
-use super::knob::{ACME_EMAIL, CADDY_IMAGE, NODE_IMAGE};
+use super::knob::{ACME_EMAIL, CADDY_IMAGE, NODE_IMAGE, Settled};
 use super::lower::settle;
 use super::pod::HIGH_MEMLOCK;
 use super::topology;
 use super::volume::UMBRELLA;
+
+/// Where a deployment's wishes are written: see [`super::CompiledDeployment::wish_places`].
+pub type WishPlaces = BTreeMap<String, Place>;
+
+/// The deployments of a plan with the places of their wishes; `None` for one that leaves.
+pub type PlannedTenants = BTreeMap<String, Option<(Tenant, WishPlaces)>>;
 
 /// What a cluster's desired set is made of.
 #[derive(Clone, Debug)]
@@ -25,8 +31,8 @@ pub struct ClusterInput<'a> {
     pub name: &'a str,
     /// The deployments in the cluster's register, as recorded at their last apply.
     pub registered: &'a BTreeMap<String, Tenant>,
-    /// The deployments of this plan, with the places of their wishes; `None` for one that leaves.
-    pub planned: BTreeMap<String, Option<(Tenant, BTreeMap<String, Place>)>>,
+    /// The deployments of this plan.
+    pub planned: PlannedTenants,
     /// The recorded state of the cluster, with the bodies of its resources loaded; `None` when there is none.
     pub recorded: Option<&'a State>,
 }
@@ -110,6 +116,41 @@ impl RecordedCluster {
     }
 }
 
+/// The mounts, ports and runtimes of a cluster, settled.
+struct Topology<'a> {
+    mounts: BTreeMap<String, topology::Claimed<'a, String>>,
+    ports: BTreeMap<String, topology::Claimed<'a, u16>>,
+    memlock: Option<(String, &'a Claimant<'a>)>,
+}
+
+impl<'a> Topology<'a> {
+    fn settle(
+        cluster: &str,
+        claimants: &'a [Claimant<'a>],
+        recorded: &RecordedCluster,
+        findings: &mut Vec<Finding>,
+    ) -> Self {
+        let recorded_root = recorded.mounts.get(UMBRELLA).map(String::as_str);
+        let root = topology::mount_root(cluster, claimants, recorded_root, findings);
+        if root.is_none() && !recorded.has_cluster {
+            findings.push(no_umbrella(cluster, claimants));
+        }
+        let mut mounts = topology::mounts(claimants, &recorded.mounts, findings);
+        let mut ports = topology::ports(claimants, findings);
+        topology::overlaps(claimants, findings);
+        mounts.extend(root.map(|root| (UMBRELLA.to_owned(), root)));
+        let memlock = memlock(claimants, recorded);
+        if let Some((path, claimant)) = &memlock {
+            mounts.entry(path.clone()).or_insert_with(|| (path.clone(), Some(claimant)));
+        }
+        let kept = keep_recorded(recorded, &mut mounts, &mut ports);
+        if !kept.is_empty() {
+            findings.push(unwished(cluster, &kept));
+        }
+        Self { mounts, ports, memlock }
+    }
+}
+
 /// The desired set of a kind cluster.
 #[must_use]
 pub fn compose_cluster(input: &ClusterInput<'_>) -> ClusterCompilation {
@@ -120,121 +161,120 @@ pub fn compose_cluster(input: &ClusterInput<'_>) -> ClusterCompilation {
         return ClusterCompilation { resources: Vec::new(), findings, tenants };
     }
     let recorded = input.recorded.map(RecordedCluster::read).unwrap_or_default();
-    let scope = Scope::cluster(input.name);
-    let cluster = Address::kind_cluster(input.name);
-
-    let root =
-        topology::mount_root(input.name, &claimants, recorded.mounts.get(UMBRELLA).map(String::as_str), &mut findings);
-    let mut mounts = topology::mounts(&claimants, &recorded.mounts, &mut findings);
-    let mut ports = topology::ports(&claimants, &mut findings);
-    topology::overlaps(&claimants, &mut findings);
-    let has_root_wish = root.is_some();
-    mounts.extend(root.map(|root| (UMBRELLA.to_owned(), root)));
-    let memlock = memlock(&claimants, &recorded);
-    if let Some((path, claimant)) = &memlock {
-        mounts.entry(path.clone()).or_insert_with(|| (path.clone(), Some(claimant)));
-    }
-    let kept = keep_recorded(&recorded, &mut mounts, &mut ports);
-    if !kept.is_empty() {
-        findings.push(unwished(input.name, &kept));
-    }
-    if !has_root_wish && !recorded.has_cluster {
-        let mut planned = claimants.iter().filter(|claimant| claimant.is_planned);
-        let message = format!(
-            "cluster {} is made without an umbrella mount: a later stack with a volume outside \
-            it will need the cluster to be made anew",
-            input.name
-        );
-        let about = planned.next().map_or(input.name, |claimant| claimant.name);
-        findings.push(
-            Finding::new(Code::NoUmbrellaMount, message)
-                .about(about)
-                .help("set `kind-mount-root: /srv/kind` (or another directory of the host) and put volumes under it"),
-        );
-    }
+    let topology = Topology::settle(input.name, &claimants, &recorded, &mut findings);
     let node_image = NODE_IMAGE.settle(input.name, &claimants, recorded.node_image.as_deref(), &mut findings);
-    let patches = match &memlock {
-        Some((path, _)) => vec![Value::String(memlock_patch(path))],
-        None => recorded.patches.clone(),
-    };
+    let mut resources = node(input.name, &topology, &node_image, &recorded);
+    resources.extend(runtime_class(input.name, &topology));
+    resources.extend(ingress_system(input.name, &claimants, &topology, &recorded, &mut findings));
+    resources.sort_unstable_by(|left, right| left.address.cmp(&right.address));
+    ClusterCompilation { resources, findings, tenants }
+}
 
+fn no_umbrella(cluster: &str, claimants: &[Claimant<'_>]) -> Finding {
+    let about = claimants.iter().find(|claimant| claimant.is_planned).map_or(cluster, |claimant| claimant.name);
+    let message = format!(
+        "cluster {cluster} is made without an umbrella mount: a later stack with a volume on the host will need the \
+         cluster to be made anew"
+    );
+    Finding::new(Code::NoUmbrellaMount, message)
+        .about(about)
+        .help("set `kind-mount-root: /srv/kind` (or another directory of the host) and put volumes under it")
+}
+
+/// The cluster itself with its mounts and ports.
+fn node(cluster: &str, topology: &Topology<'_>, image: &Settled<'_>, recorded: &RecordedCluster) -> Vec<Resource> {
+    let scope = Scope::cluster(cluster);
+    let address = Address::kind_cluster(cluster);
     let mut resources = Vec::new();
     let mut places = Vec::new();
-    places.extend(node_image.by.and_then(|by| Some(("image".to_owned(), by.place("node_image")?.clone()))));
+    places.extend(image.by.and_then(|by| Some(("image".to_owned(), by.place("node_image")?.clone()))));
+    let mut add = |resource_type, path: String, name: &str, attributes: Value, place: Option<&Place>| {
+        places.extend(place.map(|place| (path, place.clone())));
+        let mut resource = Resource::new(Address::new(resource_type, scope.clone(), name), attributes);
+        resource.needs.push(address.clone());
+        resource.place = place.cloned();
+        resources.push(resource);
+    };
     let (mut extra_mounts, mut port_mappings) = (Vec::new(), Vec::new());
-    for (container, (host, claimant)) in &mounts {
+    for (container, (host, claimant)) in &topology.mounts {
         let field = mount_field(container);
         let place = claimant.and_then(|claimant| claimant.place(&field).or_else(|| claimant.place("memlock_spec")));
         let attributes = json!({"containerPath": container, "hostPath": host, "propagation": "HostToContainer"});
-        places.extend(place.map(|place| (format!("extraMounts[{container}]"), place.clone())));
         extra_mounts.push(attributes.clone());
-        let mut mount = Resource::new(Address::new(ResourceType::KindMount, scope.clone(), container), attributes);
-        mount.needs.push(cluster.clone());
-        mount.place = place.cloned();
-        resources.push(mount);
+        add(ResourceType::KindMount, format!("extraMounts[{container}]"), container, attributes, place);
     }
-    for (name, (container, claimant)) in &ports {
+    for (name, (container, claimant)) in &topology.ports {
         let Some(attributes) = port_mapping(name, *container) else { continue };
         let place = claimant.and_then(|claimant| claimant.place(&format!("ports.{name}")));
-        places.extend(place.map(|place| (format!("extraPortMappings[{name}]"), place.clone())));
         port_mappings.push(attributes.clone());
-        let mut port = Resource::new(Address::new(ResourceType::KindPort, scope.clone(), name), attributes);
-        port.needs.push(cluster.clone());
-        port.place = place.cloned();
-        resources.push(port);
+        add(ResourceType::KindPort, format!("extraPortMappings[{name}]"), name, attributes, place);
     }
-    port_mappings
-        .sort_by_key(|mapping| (mapping["hostPort"].as_u64(), mapping["protocol"].as_str().map(str::to_owned)));
+    port_mappings.sort_by_cached_key(|mapping| (mapping["hostPort"].as_u64(), mapping["protocol"].to_string()));
+    let containerd_patches = match &topology.memlock {
+        Some((path, _)) => vec![Value::String(memlock_patch(path))],
+        None => recorded.patches.clone(),
+    };
     let attributes = json!({
-        "name": input.name,
-        "image": node_image.value,
+        "name": cluster,
+        "image": image.value,
         "extraMounts": extra_mounts,
         "extraPortMappings": port_mappings,
-        "containerdConfigPatches": patches,
+        "containerdConfigPatches": containerd_patches,
         "kubeadmConfigPatches": [INGRESS_READY_PATCH],
     });
-    let mut kind_cluster = Resource::new(cluster.clone(), attributes);
+    let mut kind_cluster = Resource::new(address, attributes);
     kind_cluster.places = places;
     settle(&mut kind_cluster);
     resources.push(kind_cluster);
-    if let Some((_, claimant)) = &memlock {
-        let attributes = json!({
-            "apiVersion": "node.k8s.io/v1",
-            "kind": "RuntimeClass",
-            "metadata": {"name": HIGH_MEMLOCK},
-            "handler": HIGH_MEMLOCK,
-        });
-        let mut class = Resource::new(Address::new(ResourceType::RuntimeClass, scope, HIGH_MEMLOCK), attributes);
-        class.needs.push(cluster);
-        class.place = claimant.place("memlock_spec").cloned();
-        resources.push(class);
-    }
-    let image = CADDY_IMAGE.settle(input.name, &claimants, recorded.caddy_image.as_deref(), &mut findings);
-    let email = ACME_EMAIL.settle(input.name, &claimants, recorded.acme_email.as_deref(), &mut findings);
-    if let Some(first) =
-        claimants.iter().filter(|claimant| claimant.tenant.wishes.ingress).min_by_key(|claimant| !claimant.is_planned)
-    {
-        let settings = CaddySettings {
-            image: image.value.as_deref().unwrap_or(caddy::DEFAULT_IMAGE),
-            acme_email: email.value.as_deref().unwrap_or_default(),
-            has_umbrella: mounts.contains_key(UMBRELLA),
+    resources
+}
+
+fn runtime_class(cluster: &str, topology: &Topology<'_>) -> Option<Resource> {
+    let (_, claimant) = topology.memlock.as_ref()?;
+    let attributes = json!({
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": HIGH_MEMLOCK},
+        "handler": HIGH_MEMLOCK,
+    });
+    let address = Address::new(ResourceType::RuntimeClass, Scope::cluster(cluster), HIGH_MEMLOCK);
+    let mut class = Resource::new(address, attributes);
+    class.needs.push(Address::kind_cluster(cluster));
+    class.place = claimant.place("memlock_spec").cloned();
+    Some(class)
+}
+
+/// Caddy, when any deployment serves anything.
+fn ingress_system(
+    cluster: &str,
+    claimants: &[Claimant<'_>],
+    topology: &Topology<'_>,
+    recorded: &RecordedCluster,
+    findings: &mut Vec<Finding>,
+) -> Vec<Resource> {
+    let image = CADDY_IMAGE.settle(cluster, claimants, recorded.caddy_image.as_deref(), findings);
+    let email = ACME_EMAIL.settle(cluster, claimants, recorded.acme_email.as_deref(), findings);
+    let serving = claimants.iter().filter(|claimant| claimant.tenant.wishes.ingress);
+    // Of those that serve, one of this plan has a line to show.
+    let Some(first) = serving.min_by_key(|claimant| !claimant.is_planned) else { return Vec::new() };
+    let settings = CaddySettings {
+        image: image.value.as_deref().unwrap_or(caddy::DEFAULT_IMAGE),
+        acme_email: email.value.as_deref().unwrap_or_default(),
+        has_umbrella: topology.mounts.contains_key(UMBRELLA),
+    };
+    let mut system = caddy_system(cluster, settings);
+    for resource in &mut system {
+        resource.place = first.place("ingress").cloned();
+        let (by, field, path) = match resource.address.resource_type {
+            ResourceType::Deployment => {
+                (image.by, "caddy_image", format!("spec.template.spec.containers[{}].image", caddy::CONTROLLER))
+            }
+            ResourceType::ConfigMap => (email.by, "acme_email", "data.email".to_owned()),
+            _ => continue,
         };
-        let mut system = caddy_system(input.name, settings);
-        for resource in &mut system {
-            resource.place = first.place("ingress").cloned();
-            let (by, field, path) = match resource.address.resource_type {
-                ResourceType::Deployment => {
-                    (image.by, "caddy_image", format!("spec.template.spec.containers[{}].image", caddy::CONTROLLER))
-                }
-                ResourceType::ConfigMap => (email.by, "acme_email", "data.email".to_owned()),
-                _ => continue,
-            };
-            resource.places.extend(by.and_then(|by| by.place(field)).map(|place| (path, place.clone())));
-        }
-        resources.extend(system);
+        resource.places.extend(by.and_then(|by| by.place(field)).map(|place| (path, place.clone())));
     }
-    resources.sort_unstable_by(|left, right| left.address.cmp(&right.address));
-    ClusterCompilation { resources, findings, tenants }
+    system
 }
 
 /// Makes the node one that Caddy's Deployment selects.

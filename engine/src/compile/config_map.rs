@@ -32,7 +32,7 @@ pub(super) struct ConfigMaps {
 pub(super) struct CompiledConfigMap {
     /// The object.
     pub resource: Resource,
-    /// SHA-256 over keys and contents.
+    /// SHA-256 over keys and contents; in the compose dialect alone, which is the one that uses it.
     pub digest: [u8; 32],
 }
 
@@ -118,9 +118,11 @@ fn compile(naming: &Naming<'_>, name: &str, files: Files, place: Option<&Place>)
     let mut binary = Map::new();
     let mut hash = Sha256::new();
     for (key, bytes) in files {
-        for part in [key.as_bytes(), &bytes] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
+        if naming.is_compose() {
+            for part in [key.as_bytes(), &bytes] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part);
+            }
         }
         match std::str::from_utf8(&bytes) {
             Ok(text) if naming.is_compose() => data.insert(key, text.into()),

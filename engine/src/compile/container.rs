@@ -83,12 +83,12 @@ pub(super) fn container(context: &Context<'_>, file: &ComposeFile, service: &Ser
     }
     object.insert("securityContext".to_owned(), security_context(context, service));
     if let Some(port) = context.readiness_ports.get(name).filter(|_| role == Role::Regular) {
-        let probe = json!({
-            "tcpSocket": {"port": port},
-            "initialDelaySeconds": 5,
-            "periodSeconds": 10,
-            "failureThreshold": 3,
-        });
+        let probe = object! {
+            "tcpSocket" => object! {"port" => *port},
+            "initialDelaySeconds" => 5,
+            "periodSeconds" => 10,
+            "failureThreshold" => 3,
+        };
         object.insert("readinessProbe".to_owned(), probe);
     }
     Container { object: Value::Object(object), places }
@@ -126,9 +126,9 @@ fn env_from(context: &Context<'_>) -> Vec<Value> {
     let mut sources = Vec::new();
     let generated = context.naming.object_name(GENERATED);
     if !context.naming.is_compose() {
-        sources.push(json!({"secretRef": {"name": generated, "optional": true}}));
+        sources.push(object! {"secretRef" => object! {"name" => generated, "optional" => true}});
     } else if !context.checked.generated.is_empty() {
-        sources.push(json!({"secretRef": {"name": generated}}));
+        sources.push(object! {"secretRef" => object! {"name" => generated}});
     }
     let others = context.checked.spec.secrets.iter();
     sources.extend(others.map(|name| json!({"secretRef": {"name": name.value, "optional": true}})));
@@ -143,7 +143,7 @@ fn ports(service: &Service) -> Vec<Value> {
             seen.push(key);
         }
     }
-    seen.into_iter().map(|(port, protocol)| json!({"containerPort": port, "protocol": protocol})).collect()
+    seen.into_iter().map(|(port, protocol)| object! {"containerPort" => port, "protocol" => protocol}).collect()
 }
 
 fn is_read_only(context: &Context<'_>, options: &[String]) -> bool {
@@ -170,11 +170,11 @@ fn mounts(context: &Context<'_>, service: &Service, takes_certificates: bool) ->
             }
             VolumeSource::Anonymous => continue,
         };
-        let mut object = json!({
-            "name": volume,
-            "mountPath": mount.target,
-            "readOnly": is_read_only(context, &mount.options),
-        });
+        let mut object = object! {
+            "name" => volume,
+            "mountPath" => mount.target.as_str(),
+            "readOnly" => is_read_only(context, &mount.options),
+        };
         if let Some(sub_path) = sub_path {
             object["subPath"] = sub_path.into();
         }

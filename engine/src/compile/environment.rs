@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::compose::{ComposeFile, Service};
 use crate::place::Place;
@@ -176,7 +176,7 @@ impl<'a> Variables<'a> {
             }
         }
         let places = merged.iter().filter_map(|entry| Some((entry.name.to_owned(), entry.place?.clone()))).collect();
-        let values = merged.into_iter().map(|entry| json!({"name": entry.name, "value": entry.value})).collect();
+        let values = merged.into_iter().map(|entry| object! {"name" => entry.name, "value" => entry.value}).collect();
         (values, places)
     }
 }

@@ -28,19 +28,21 @@ pub(super) fn ingress(context: &Context<'_>) -> Option<Resource> {
                 Some(pod) => naming.service_name(pod),
                 None => naming.object_name("service"),
             };
-            let fallback = checked.pods.first().map(|(name, _)| name.as_str());
-            if let Some(pod) = pod.or(fallback) {
+            // A route to an unknown container goes to the Service of the only pod, if there is but one.
+            let only = checked.pods.first().filter(|_| !naming.has_several_pods).map(|(name, _)| name.as_str());
+            if let Some(pod) = pod.or(only) {
                 needs.push(naming.address(ResourceType::Service, pod));
             }
             places
                 .push((format!("spec.rules[{host}].http.paths[{}]", route.path.value), route.container.place.clone()));
-            paths.push(json!({
-                "path": route.path.value,
-                "pathType": "Prefix",
-                "backend": {"service": {"name": service, "port": {"number": route.port.value}}},
-            }));
+            let port = object! {"number" => route.port.value};
+            paths.push(object! {
+                "path" => route.path.value.as_str(),
+                "pathType" => "Prefix",
+                "backend" => object! {"service" => object! {"name" => service, "port" => port}},
+            });
         }
-        rules.push(json!({"host": host, "http": {"paths": paths}}));
+        rules.push(object! {"host" => host, "http" => object! {"paths" => paths}});
         if context.target.kind_cluster().is_none() {
             let secret = naming.object_name(&format!("{host}-tls"));
             tls.push(json!({"hosts": [host], "secretName": secret}));
@@ -57,12 +59,12 @@ pub(super) fn ingress(context: &Context<'_>) -> Option<Resource> {
     });
     let mut metadata = naming.metadata(&naming.object_name("ingress"), None);
     metadata["annotations"] = annotations;
-    let attributes = json!({
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": metadata,
-        "spec": spec,
-    });
+    let attributes = object! {
+        "apiVersion" => "networking.k8s.io/v1",
+        "kind" => "Ingress",
+        "metadata" => metadata,
+        "spec" => spec,
+    };
     let mut resource = naming.resource(ResourceType::Ingress, "ingress", attributes, Some(&first.host_name.place));
     resource.needs.extend(needs);
     if let Some(cluster) = context.target.kind_cluster() {

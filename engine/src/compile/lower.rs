@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::json;
 
 use crate::address::Address;
+use crate::code::Code;
 use crate::compose::Service;
 use crate::finding::Finding;
 use crate::resource::{Resource, Target};
@@ -109,7 +110,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Compiles a checked deployment. It never fails: what it finds worth saying is in the findings.
+/// Compiles a checked deployment. It always gives resources; what is wrong with them is in the findings.
 #[must_use]
 pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (CompiledDeployment, Vec<Finding>) {
     let mut context = Context::new(checked, reader);
@@ -145,8 +146,13 @@ pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (Compile
         settle(resource);
     }
     resources.sort_unstable_by(|left, right| left.address.cmp(&right.address));
-    // Two things of one address are one: names are unique within a deployment, and LAC106 tells where they are not.
-    resources.dedup_by(|next, kept| next.address == kept.address);
+    resources.dedup_by(|next, kept| {
+        let is_same = next.address == kept.address;
+        if is_same {
+            findings.push(same_address(next, kept));
+        }
+        is_same
+    });
     let compiled = CompiledDeployment {
         name: checked.name.clone(),
         identity: checked.identity.clone(),
@@ -159,6 +165,17 @@ pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (Compile
         volumes: std::mem::take(&mut context.volumes.addresses),
     };
     (compiled, findings)
+}
+
+/// Two things of one name, such as an external service that is called as a pod is.
+fn same_address(second: &Resource, first: &Resource) -> Finding {
+    let name = first.address.short_name();
+    let message = format!("two things would both be `{}`", first.address);
+    let finding = Finding::new(Code::ObjectCollision, message).about(name).help(format!("rename one `{name}`"));
+    match (&second.place, &first.place) {
+        (Some(second), Some(first)) => finding.at(second).label(first, "the other one"),
+        (second, first) => finding.at_maybe(second.as_ref().or(first.as_ref())),
+    }
 }
 
 /// Needs and places in order, so that equal inputs give equal bytes.

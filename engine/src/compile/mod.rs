@@ -1,5 +1,15 @@
 //! Compiling a deployment: files → checked files → resources.
 
+/// A JSON object of values that are moved into it. `serde_json::json!` copies what is put into it, which for the pods
+/// of many deployments is most of the time of compiling them.
+macro_rules! object {
+    ($($key:literal => $value:expr),* $(,)?) => {{
+        let mut members = serde_json::Map::new();
+        $(members.insert(String::from($key), serde_json::Value::from($value));)*
+        serde_json::Value::Object(members)
+    }};
+}
+
 pub mod agree;
 mod amount;
 pub mod caddy;
@@ -28,7 +38,7 @@ pub mod workload;
 
 pub use agree::agree;
 pub use check::{CheckOutcome, check, host_path_volume_name};
-pub use cluster::{ClusterCompilation, ClusterInput, compose_cluster};
+pub use cluster::{ClusterCompilation, ClusterInput, PlannedTenants, WishPlaces, compose_cluster};
 pub use input::{CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout};
 pub use kind_config::kind_config;
 pub use lower::lower;
@@ -58,10 +68,11 @@ pub fn configmap_path(
 #[must_use]
 pub fn compile(source: &DeploymentSource, reader: &dyn SourceReader) -> Compilation {
     let CheckOutcome { deployment, mut findings, texts, inputs_digest } = check(source, reader);
-    let deployment = deployment.map(|checked| {
+    let deployment = deployment.and_then(|checked| {
         let (compiled, more) = lower(&checked, reader);
+        let has_errors = crate::finding::has_errors(&more);
         findings.extend(more);
-        compiled
+        (!has_errors).then_some(compiled)
     });
     Compilation { deployment, findings, texts, inputs_digest }
 }

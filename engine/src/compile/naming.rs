@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::address::{Address, ResourceType, Scope};
 use crate::place::Place;
@@ -115,7 +115,7 @@ impl<'a> Naming<'a> {
         if let Some((key, value)) = label {
             labels.insert(key.to_owned(), value.into());
         }
-        json!({"name": name, "namespace": self.namespace, "labels": labels})
+        object! {"name" => name, "namespace" => self.namespace.as_str(), "labels" => labels}
     }
 
     /// A namespaced resource, which needs at least its Namespace.

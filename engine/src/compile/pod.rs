@@ -25,7 +25,7 @@ pub(super) struct Pod {
     pub needs: Vec<Address>,
     /// Places of its fields, from the workload's root.
     pub places: Vec<(String, Place)>,
-    /// Digest of what it reads from ConfigMaps and Secrets at its start.
+    /// Digest of what it reads from ConfigMaps and Secrets at its start; in the compose dialect alone.
     pub config_digest: Option<String>,
 }
 
@@ -80,7 +80,8 @@ pub(super) fn pod(context: &Context<'_>, file: &ComposeFile, is_job: bool) -> Po
         sources.extend(spec.ca_certificates.iter().map(|file| format!("file {}", file.value)));
     }
     sources.sort_unstable();
-    let config_digest = config_digest(&maps, &sources);
+    // Deployments that laconic-so made have no digest and must not roll when they are adopted.
+    let config_digest = naming.is_compose().then(|| config_digest(&maps, &sources)).flatten();
     Pod { spec: object, needs, places, config_digest }
 }
 
@@ -97,7 +98,8 @@ fn volumes<'c>(
             needs.push(map.resource.address.clone());
             maps.push(map);
         }
-        json!({"name": name, "configMap": {"name": naming.object_name(name), "defaultMode": 0o755}})
+        let source = object! {"name" => naming.object_name(name), "defaultMode" => 0o755};
+        object! {"name" => name, "configMap" => source}
     };
     for volume in &file.volumes {
         let name = volume.value.as_str();
@@ -107,8 +109,8 @@ fn volumes<'c>(
             if let Some(addresses) = context.volumes.addresses.get(name) {
                 needs.extend(addresses.first().cloned());
             }
-            let claim = json!({"claimName": naming.object_name(name)});
-            volumes.push(json!({"name": name, "persistentVolumeClaim": claim}));
+            let claim = object! {"claimName" => naming.object_name(name)};
+            volumes.push(object! {"name" => name, "persistentVolumeClaim" => claim});
         }
     }
     let mut seen = BTreeSet::new();

@@ -16,12 +16,12 @@ use super::lower::Context;
 use super::naming::is_dns_label;
 
 fn service(context: &Context<'_>, short: &str, name: &str, spec: Value, place: Option<&Place>) -> Resource {
-    let attributes = json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": context.naming.metadata(name, None),
-        "spec": spec,
-    });
+    let attributes = object! {
+        "apiVersion" => "v1",
+        "kind" => "Service",
+        "metadata" => context.naming.metadata(name, None),
+        "spec" => spec,
+    };
     context.naming.resource(ResourceType::Service, short, attributes, place)
 }
 
@@ -51,9 +51,9 @@ pub(super) fn pod_services(context: &Context<'_>) -> Vec<Resource> {
         }
         let ports: Vec<Value> = ports
             .into_iter()
-            .map(|port| json!({"name": format!("port-{port}"), "port": port, "targetPort": port}))
+            .map(|port| object! {"name" => format!("port-{port}"), "port" => port, "targetPort" => port})
             .collect();
-        let spec = json!({"type": "ClusterIP", "ports": ports, "selector": context.naming.selector(pod)});
+        let spec = object! {"type" => "ClusterIP", "ports" => ports, "selector" => context.naming.selector(pod)};
         services.push(service(context, pod, &context.naming.service_name(pod), spec, place));
     }
     services
@@ -65,11 +65,11 @@ pub(super) fn node_ports(context: &Context<'_>) -> Vec<Resource> {
     for (pod, file) in &context.checked.pods {
         for port in file.services.iter().flat_map(|service| &service.ports) {
             let short = format!("nodeport-{}-{}", port.container, port.protocol.to_ascii_lowercase());
-            let mut entry = json!({
-                "port": port.container,
-                "targetPort": port.container,
-                "protocol": port.protocol,
-            });
+            let mut entry = object! {
+                "port" => port.container,
+                "targetPort" => port.container,
+                "protocol" => port.protocol.as_str(),
+            };
             if let Some(host) = port.host {
                 entry["nodePort"] = host.into();
             }
@@ -79,7 +79,7 @@ pub(super) fn node_ports(context: &Context<'_>) -> Vec<Resource> {
                 // laconic-so lets a published port select the pods of all components.
                 Map::from_iter([("app".to_owned(), Value::from(context.naming.app))])
             };
-            let spec = json!({"type": "NodePort", "ports": [entry], "selector": selector});
+            let spec = object! {"type" => "NodePort", "ports" => vec![entry], "selector" => selector};
             let name = context.naming.object_name(&short);
             let mut resource = service(context, &short, &name, spec, Some(&port.place));
             if port.host.is_some() {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::address::{Address, ResourceType};
 use crate::code::Code;
@@ -240,17 +240,17 @@ fn persistent_volume(
     let mut labels = naming.labels();
     labels.insert("volume-label".to_owned(), object_name.as_str().into());
     let (storage, storage_place) = storage_size(checked, naming, &name.value);
-    let attributes = json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": object_name, "labels": labels},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "capacity": {"storage": storage},
-            "hostPath": {"path": node_path},
-            "storageClassName": "manual",
+    let attributes = object! {
+        "apiVersion" => "v1",
+        "kind" => "PersistentVolume",
+        "metadata" => object! {"name" => object_name, "labels" => labels},
+        "spec" => object! {
+            "accessModes" => vec!["ReadWriteOnce"],
+            "capacity" => object! {"storage" => storage},
+            "hostPath" => object! {"path" => node_path},
+            "storageClassName" => "manual",
         },
-    });
+    };
     let mut volume = Resource::new(naming.address(ResourceType::PersistentVolume, &name.value), attributes);
     volume.place = Some(name.place.clone());
     volume.places.extend(storage_place.map(|place| ("spec.capacity.storage".to_owned(), place)));
@@ -267,20 +267,20 @@ fn claim(
 ) -> Resource {
     let object_name = naming.object_name(&name.value);
     let (storage, storage_place) = storage_size(checked, naming, &name.value);
-    let mut spec = json!({
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": storage}},
-    });
+    let mut spec = object! {
+        "accessModes" => vec!["ReadWriteOnce"],
+        "resources" => object! {"requests" => object! {"storage" => storage}},
+    };
     if has_path {
         spec["storageClassName"] = Value::from("manual");
         spec["volumeName"] = Value::from(object_name.as_str());
     }
-    let attributes = json!({
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": naming.metadata(&object_name, Some(("volume-label", &object_name))),
-        "spec": spec,
-    });
+    let attributes = object! {
+        "apiVersion" => "v1",
+        "kind" => "PersistentVolumeClaim",
+        "metadata" => naming.metadata(&object_name, Some(("volume-label", &object_name))),
+        "spec" => spec,
+    };
     let mut claim = naming.resource(ResourceType::PersistentVolumeClaim, &name.value, attributes, Some(&name.place));
     claim.needs.extend(volume.map(|volume| volume.address.clone()));
     claim.places.extend(storage_place.map(|place| ("spec.resources.requests.storage".to_owned(), place)));

@@ -29,8 +29,7 @@ pub(super) fn deployment(context: &Context<'_>, name: &str, file: &ComposeFile) 
     templated(&spec.labels, file, "labels", &mut template_labels, &mut places);
     let mut annotations = Map::new();
     templated(&spec.annotations, file, "annotations", &mut annotations, &mut places);
-    // Deployments that laconic-so made have no such annotation and must not roll when they are adopted.
-    if let Some(digest) = compiled.config_digest.filter(|_| naming.is_compose()) {
+    if let Some(digest) = compiled.config_digest {
         annotations.insert(CONFIG_DIGEST_ANNOTATION.to_owned(), digest.into());
     }
     let mut template_metadata = Map::new();
@@ -49,17 +48,18 @@ pub(super) fn deployment(context: &Context<'_>, name: &str, file: &ComposeFile) 
         json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}})
     };
     let object_name = naming.deployment_name(name);
-    let attributes = json!({
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": object_name, "namespace": naming.namespace, "labels": labels},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": naming.selector(name)},
-            "strategy": strategy,
-            "template": {"metadata": template_metadata, "spec": compiled.spec},
+    let metadata = object! {"name" => object_name, "namespace" => naming.namespace.as_str(), "labels" => labels};
+    let attributes = object! {
+        "apiVersion" => "apps/v1",
+        "kind" => "Deployment",
+        "metadata" => metadata,
+        "spec" => object! {
+            "replicas" => replicas,
+            "selector" => object! {"matchLabels" => naming.selector(name)},
+            "strategy" => strategy,
+            "template" => object! {"metadata" => template_metadata, "spec" => compiled.spec},
         },
-    });
+    };
     let place = context.checked.stack.pods.iter().find(|pod| pod.value == name).map(|pod| &pod.place);
     let mut resource = naming.resource(ResourceType::Deployment, name, attributes, place);
     resource.needs.extend(compiled.needs);
@@ -99,15 +99,16 @@ pub(super) fn job(context: &Context<'_>, name: &str, file: &ComposeFile) -> Reso
     let mut template_labels = naming.labels();
     // Not the label that Services select by: a Job's pod serves nobody.
     template_labels.insert("app".to_owned(), naming.object_name("job").into());
-    let attributes = json!({
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": naming.metadata(&naming.object_name(&format!("job-{name}")), None),
-        "spec": {
-            "backoffLimit": 0,
-            "template": {"metadata": {"labels": template_labels}, "spec": compiled.spec},
+    let template_metadata = object! {"labels" => template_labels};
+    let attributes = object! {
+        "apiVersion" => "batch/v1",
+        "kind" => "Job",
+        "metadata" => naming.metadata(&naming.object_name(&format!("job-{name}")), None),
+        "spec" => object! {
+            "backoffLimit" => 0,
+            "template" => object! {"metadata" => template_metadata, "spec" => compiled.spec},
         },
-    });
+    };
     let place = context.checked.stack.jobs.iter().find(|job| job.value == name).map(|job| &job.place);
     let mut resource = naming.resource(ResourceType::Job, name, attributes, place);
     resource.needs.extend(compiled.needs);
