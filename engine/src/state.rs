@@ -74,6 +74,10 @@ pub struct Tenant {
     pub pods: BTreeMap<String, u32>,
     /// What it wishes of the cluster.
     pub wishes: ClusterWishes,
+    /// Whether its cluster was taken down under it and it was not brought back completely yet: every plan on that cluster
+    /// goes on with that first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restoring: bool,
 }
 
 /// Where a volume's bytes are.

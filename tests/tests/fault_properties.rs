@@ -65,12 +65,10 @@ proptest! {
         prop_assert!(run.is_complete(), "{}", run.problems());
         let calls = rehearsal.host.call_count();
         for call in 1..=calls {
-            for fault in [
-                Fault::DiesAfter { calls: call, reply_lost: true },
-                Fault::DiesAfter { calls: call, reply_lost: false },
-                Fault::FailsOnce { call, kind: Failure::Transient },
-                Fault::FailsOnce { call, kind: Failure::Refused },
-            ] {
+            // Either mode at every call; the two forms of each take turns, from a random start.
+            let first_form = (call + u64::from(picks)) % 2 == 0;
+            let kind = if first_form { Failure::Transient } else { Failure::Refused };
+            for fault in [Fault::DiesAfter { calls: call, reply_lost: first_form }, Fault::FailsOnce { call, kind }] {
                 let universe = before.fork();
                 universe.host.set_fault(fault).unwrap();
                 let run = universe.carry_out(plan.clone(), &second);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use laconic_engine::apply::{Event, Schedule};
 use laconic_engine::compile::CompiledDeployment;
-use laconic_engine::plan::Plan;
+use laconic_engine::plan::{Plan, plan};
 use laconic_tests::generate::{Shape, directory, shape, successor};
 use laconic_tests::settled::{config, is_settled, violations};
 use laconic_tests::universe::{Request, Run, Universe, compiled};
@@ -74,6 +74,8 @@ proptest! {
         let universe = prepared(&first, neighbour.as_ref())?;
         let before: Vec<CompiledDeployment> = [first].into_iter().chain(neighbour.clone()).collect();
         is_settled(&universe, &before)?;
+        let input = universe.input(std::slice::from_ref(&second), &Request::default());
+        prop_assert_eq!(plan(&input), plan(&input), "the same input gave two plans");
         let run = universe.apply_with_consents(std::slice::from_ref(&second), &Request::default());
         prop_assert!(run.is_complete(), "{}", run.problems());
         respects_edges(&run)?;
@@ -105,10 +107,10 @@ proptest! {
         let (first, second) = (deployment("shop", &first), deployment("shop", &second));
         let neighbour = neighbour.map(|shape| deployment("blog", &shape));
         let universe = prepared(&first, neighbour.as_ref())?;
-        let plan: Plan = universe.plan(std::slice::from_ref(&second), &Request::default());
-        prop_assume!(plan.is_refused());
+        let refused: Plan = universe.plan(std::slice::from_ref(&second), &Request::default());
+        prop_assume!(refused.is_refused());
         let calls = universe.host.calls();
-        let run = universe.carry_out(plan, &[second]);
+        let run = universe.carry_out(refused, &[second]);
         prop_assert!(run.result.is_err());
         prop_assert_eq!(universe.host.calls(), calls);
         let before: Vec<CompiledDeployment> = [first].into_iter().chain(neighbour).collect();

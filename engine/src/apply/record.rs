@@ -12,13 +12,15 @@ use crate::apply::schedule::{ScheduledStep, StepKind};
 use crate::plan::Mode;
 use crate::plan::change::{Action, Change, Reason};
 use crate::resource::Target;
-use crate::state::{JournalRecord, State, union};
+use crate::state::{JournalRecord, State, Tenant, union};
 
 /// Keeps the journals of one apply.
 pub(crate) struct Recorder<'a> {
     apply: &'a Apply<'a>,
     scopes: BTreeSet<Scope>,
     targets: BTreeMap<Scope, Target>,
+    /// The registers of the clusters, by scope, as they are while the apply goes on.
+    registers: BTreeMap<Scope, BTreeMap<String, Tenant>>,
 }
 
 type Records = BTreeMap<Scope, Vec<JournalRecord>>;
@@ -27,8 +29,12 @@ impl<'a> Recorder<'a> {
     /// Sees that the states are still those the plan was made from.
     pub(crate) fn open(apply: &'a Apply<'a>) -> Result<Self, ApplyError> {
         let plan = apply.plan;
+        let mut registers = BTreeMap::new();
         for reference in &plan.states {
             let state = apply.store.load(&reference.scope)?;
+            if reference.scope.is_cluster() {
+                registers.insert(reference.scope.clone(), state.tenants.clone());
+            }
             if state.lineage != reference.lineage || state.serial != reference.serial {
                 return Err(ApplyError::Stale(format!(
                     "the state of {} is at serial {}, the plan was made from serial {}",
@@ -37,7 +43,7 @@ impl<'a> Recorder<'a> {
             }
         }
         let targets = plan.changes.iter().map(|change| (change.address.scope.clone(), change.target.clone())).collect();
-        Ok(Self { apply, scopes: scopes(plan), targets })
+        Ok(Self { apply, scopes: scopes(plan), targets, registers })
     }
 
     fn append(&self, records: Records) -> Result<(), StateError> {
@@ -74,10 +80,14 @@ impl<'a> Recorder<'a> {
         }
         for change in &plan.register {
             if let Some(tenant) = &change.tenant {
-                records
-                    .entry(Scope::cluster(&change.cluster))
-                    .or_default()
-                    .push(JournalRecord::TenantSet { name: change.deployment.clone(), tenant: tenant.clone() });
+                let scope = Scope::cluster(&change.cluster);
+                let register = self.registers.entry(scope.clone()).or_default();
+                // What must still come back is only whole when everything is done.
+                let restoring = register.get(&change.deployment).is_some_and(|old| old.restoring);
+                let tenant = Tenant { restoring, ..tenant.clone() };
+                register.insert(change.deployment.clone(), tenant.clone());
+                let record = JournalRecord::TenantSet { name: change.deployment.clone(), tenant };
+                records.entry(scope).or_default().push(record);
             }
         }
         for address in &plan.completed_jobs {
@@ -124,13 +134,20 @@ impl<'a> Recorder<'a> {
     /// Everything on a cluster that is gone is recorded as lost before a new cluster of the name exists: its old uids
     /// mean nothing on the new one.
     fn lose(&self, cluster: &Change, records: &mut Records, because: impl Fn(&Reason) -> bool) {
-        for change in &self.apply.plan.changes {
-            if because(&change.reason) && crate::plan::planner::cause(&change.reason) == Some(&cluster.address) {
-                records
-                    .entry(change.address.scope.clone())
-                    .or_default()
-                    .push(JournalRecord::Lost { address: change.address.clone() });
-            }
+        let lost = |change: &&Change| {
+            because(&change.reason) && crate::plan::planner::cause(&change.reason) == Some(&cluster.address)
+        };
+        let tenants: BTreeSet<&str> =
+            self.apply.plan.changes.iter().filter(lost).map(|change| change.address.scope.name()).collect();
+        let register = self.registers.get(&cluster.address.scope);
+        for (name, tenant) in register.into_iter().flatten().filter(|(name, _)| tenants.contains(name.as_str())) {
+            let tenant = Tenant { restoring: true, ..tenant.clone() };
+            let record = JournalRecord::TenantSet { name: name.clone(), tenant };
+            records.entry(cluster.address.scope.clone()).or_default().push(record);
+        }
+        for change in self.apply.plan.changes.iter().filter(lost) {
+            let record = JournalRecord::Lost { address: change.address.clone() };
+            records.entry(change.address.scope.clone()).or_default().push(record);
         }
     }
 
@@ -177,6 +194,14 @@ impl<'a> Recorder<'a> {
             for change in plan.register.iter().filter(|change| change.tenant.is_none()) {
                 let record = JournalRecord::TenantRemoved { name: change.deployment.clone() };
                 records.entry(Scope::cluster(&change.cluster)).or_default().push(record);
+            }
+            for scope in self.scopes.iter().filter(|scope| scope.is_cluster()) {
+                let tenants = self.apply.store.load(scope)?.tenants.into_iter();
+                let covered = |name: &str| plan.states.iter().any(|one| one.scope == Scope::deployment(name));
+                for (name, tenant) in tenants.filter(|(name, tenant)| tenant.restoring && covered(name)) {
+                    let tenant = Tenant { restoring: false, ..tenant };
+                    records.entry(scope.clone()).or_default().push(JournalRecord::TenantSet { name, tenant });
+                }
             }
         }
         for scope in &self.scopes {

@@ -58,6 +58,7 @@ pub(super) fn tenant(context: &Context<'_>, workloads: &[(&Resource, u32)]) -> (
     hosts.dedup();
     let name_of = |resource: &Resource| resource.attributes["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let tenant = Tenant {
+        restoring: false,
         deployment_id: checked.identity.deployment_id.clone(),
         directory: checked.directory.clone(),
         namespace: context.naming.namespace.clone(),

@@ -158,15 +158,16 @@ fn extra_resources(
             }
         }
     }
-    for (target, fate) in fates {
-        let Some(cluster) = target.kind_cluster() else { continue };
-        if matches!(fate, ClusterFate::Deleted(_)) {
+    for (target, register) in registers(input) {
+        let fate = fates.get(target);
+        if matches!(fate, Some(ClusterFate::Deleted(_))) {
             continue;
         }
-        let Some(register) = input.states.get(&Scope::cluster(cluster)) else { continue };
         for (name, tenant) in &register.tenants {
             let scope = Scope::deployment(name);
-            if input.deployments.iter().any(|deployment| deployment.name == *name) {
+            let planned = input.deployments.iter().any(|deployment| deployment.name == *name);
+            // Tenants come back with their cluster, and after a recreate that did not end.
+            if planned || (fate.is_none() && !tenant.restoring) {
                 continue;
             }
             match input.states.get(&scope) {
@@ -179,6 +180,18 @@ fn extra_resources(
         }
     }
     extra
+}
+
+/// The kind clusters of the planned deployments, with what is recorded of them.
+pub fn registers(input: &PlanInput) -> BTreeMap<&Target, &State> {
+    input
+        .deployments
+        .iter()
+        .filter_map(|deployment| {
+            let cluster = deployment.target.kind_cluster()?;
+            Some((&deployment.target, input.states.get(&Scope::cluster(cluster))?))
+        })
+        .collect()
 }
 
 fn revive_tenant(

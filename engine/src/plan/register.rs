@@ -1,30 +1,38 @@
 //! What a cluster's register of tenants becomes.
 
 use crate::address::Scope;
+use crate::plan::Mode;
 use crate::plan::document::RegisterChange;
-use crate::plan::planner::Judgement;
-use crate::plan::{Mode, document};
+use crate::plan::planner::{Judgement, registers};
+use crate::state::Tenant;
 
 /// The tenants of this plan that join, change or leave.
 #[must_use]
 pub fn register_changes(judgement: &Judgement<'_>) -> Vec<RegisterChange> {
     let input = judgement.input;
-    input
-        .deployments
-        .iter()
-        .filter_map(|deployment| {
-            let cluster = deployment.target.kind_cluster()?;
-            let registered =
-                input.states.get(&Scope::cluster(cluster)).and_then(|state| state.tenants.get(&deployment.name));
-            let tenant = match input.mode {
-                Mode::Destroy => None,
-                Mode::Apply | Mode::Import => Some(deployment.tenant.clone()),
-            };
-            (registered != tenant.as_ref()).then(|| document::RegisterChange {
-                cluster: cluster.to_owned(),
-                deployment: deployment.name.clone(),
-                tenant,
-            })
-        })
-        .collect()
+    let mut changes: Vec<RegisterChange> = Vec::new();
+    for deployment in &input.deployments {
+        let Some(cluster) = deployment.target.kind_cluster() else { continue };
+        let registered =
+            input.states.get(&Scope::cluster(cluster)).and_then(|state| state.tenants.get(&deployment.name));
+        let tenant = match input.mode {
+            Mode::Destroy => None,
+            Mode::Apply | Mode::Import => Some(deployment.tenant.clone()),
+        };
+        if registered != tenant.as_ref() {
+            changes.push(RegisterChange { cluster: cluster.to_owned(), deployment: deployment.name.clone(), tenant });
+        }
+    }
+    // Tenants that come back after a recreate that did not end are whole again when this plan is done.
+    for (target, register) in registers(input) {
+        for (name, tenant) in register.tenants.iter().filter(|(_, tenant)| tenant.restoring) {
+            let revived = input.states.contains_key(&Scope::deployment(name));
+            let planned = input.deployments.iter().any(|deployment| deployment.name == *name);
+            if revived && !planned {
+                let tenant = Some(Tenant { restoring: false, ..tenant.clone() });
+                changes.push(RegisterChange { cluster: target.name().to_owned(), deployment: name.clone(), tenant });
+            }
+        }
+    }
+    changes
 }
