@@ -1,1 +1,26 @@
-//! Placeholder.
+//! Keeps what was recorded: the bytes of a state file, the places it lives in, its locks, and the secrets beside it.
+//!
+//! - [`mod@file`]: the bytes of a snapshot, one module per format version;
+//! - [`journal`]: the append-only records beside a snapshot;
+//! - [`local`], [`memory`]: the stores;
+//! - [`contract`]: what every store must do;
+//! - [`secret_store`]: the key of the fingerprints and the values made by us.
+//!
+//! Architecture invariant: nothing here decides anything. What a record means is the engine's `State::fold`.
+
+pub mod contents;
+pub mod contract;
+pub mod disk;
+pub mod file;
+pub mod history;
+pub mod journal;
+pub mod local;
+pub mod lock;
+pub mod memory;
+pub mod secret_store;
+pub mod timestamp;
+
+pub use history::Generation;
+pub use local::{LocalStore, LocalStoreOptions};
+pub use lock::LockReport;
+pub use memory::MemoryStore;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Poll;
 use std::time::Duration;
+
+use futures::task::AtomicWaker;
 
 use crate::apply::ports::{Clock, Provider, StateError, StateStore};
 use crate::plan::Plan;
@@ -37,19 +40,32 @@ impl Default for ApplyOptions {
 
 /// A request to stop, set from outside: 0 go on, 1 finish the steps in hand, 2 return at once.
 #[derive(Debug, Default)]
-pub struct Stop(AtomicU8);
+pub struct Stop {
+    level: AtomicU8,
+    waker: AtomicWaker,
+}
 
 impl Stop {
     /// Asks to stop; a second time asks to stop at once.
     pub fn ask(&self) {
-        let level = self.0.load(Ordering::SeqCst);
-        self.0.store(level.saturating_add(1).min(2), Ordering::SeqCst);
+        let level = self.level.load(Ordering::SeqCst);
+        self.level.store(level.saturating_add(1).min(2), Ordering::SeqCst);
+        self.waker.wake();
     }
 
     /// How urgently a stop was asked for.
     #[must_use]
     pub fn level(&self) -> u8 {
-        self.0.load(Ordering::SeqCst)
+        self.level.load(Ordering::SeqCst)
+    }
+
+    /// Resolves once a stop more urgent than `level` was asked for.
+    pub(crate) async fn asked_beyond(&self, level: u8) {
+        std::future::poll_fn(|context| {
+            self.waker.register(context.waker());
+            if self.level() > level { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }
 
@@ -90,6 +106,9 @@ pub enum ApplyError {
     /// The state moved on since the plan was made. Nothing was touched.
     #[error("the plan is stale: {0}")]
     Stale(String),
+    /// A cluster does not answer now. Nothing was touched.
+    #[error("{0}")]
+    Unseen(String),
     /// The state could not be kept; steps that were begun are finished as far as known.
     #[error(transparent)]
     State(#[from] StateError),

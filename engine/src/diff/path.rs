@@ -136,6 +136,44 @@ fn merge_key(parent: &str, item: &Value) -> Option<String> {
     }
 }
 
+/// Replaces the leaf or subtree at a path; nothing happens where there is none.
+pub fn replace_at(value: &mut Value, path: &str, new: &Value) -> bool {
+    let mut current = String::with_capacity(96);
+    replace_below(value, "", &mut current, path, new)
+}
+
+fn replace_below(value: &mut Value, parent: &str, current: &mut String, path: &str, new: &Value) -> bool {
+    if current == path {
+        *value = new.clone();
+        return true;
+    }
+    if !path.starts_with(current.as_str()) {
+        return false;
+    }
+    let length = current.len();
+    match value {
+        Value::Object(object) => object.iter_mut().any(|(key, member)| {
+            push_key(current, key);
+            let done = replace_below(member, key, current, path, new);
+            current.truncate(length);
+            done
+        }),
+        Value::Array(items) => {
+            let keys: Vec<String> =
+                items.iter().enumerate().map(|(index, item)| item_key(parent, item, items, index)).collect();
+            items.iter_mut().zip(keys).any(|(item, key)| {
+                current.push('[');
+                current.push_str(&key);
+                current.push(']');
+                let done = replace_below(item, "", current, path, new);
+                current.truncate(length);
+                done
+            })
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +205,10 @@ mod tests {
         );
         assert_eq!(value_at(&object, "spec.containers[web].image"), Some(&json!("x")));
         assert_eq!(value_at(&object, "spec.containers[api].image"), None);
+        let mut changed = object.clone();
+        assert!(replace_at(&mut changed, "spec.containers[web].image", &json!("y")));
+        assert_eq!(changed["spec"]["containers"][0]["image"], "y");
+        assert!(!replace_at(&mut changed, "spec.containers[api].image", &json!("y")));
     }
 
     #[test]

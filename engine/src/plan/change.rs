@@ -144,6 +144,8 @@ pub struct Change {
     pub address: Address,
     /// Where its object lives.
     pub key: ObjectKey,
+    /// Where the object lives that a replace deletes, when that is another name or namespace.
+    pub replaced_key: Option<ObjectKey>,
     /// On which cluster.
     pub target: Target,
     /// What is done.

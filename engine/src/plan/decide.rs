@@ -128,8 +128,8 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
             None if matches!(status, Status::Pending(_)) => Verdict::new(Action::Create, Reason::Interrupted),
             None => Verdict::new(Action::Create, Reason::Vanished),
         },
-        (true, Some(Status::Pending(Action::Create | Action::Replace)), Presence::RemadeByUs) => {
-            Verdict::new(Action::Update, Reason::Interrupted)
+        (true, Some(status @ Status::Pending(Action::Create | Action::Replace)), Presence::RemadeByUs) => {
+            by_fields(&facts, status, presence)
         }
         (true, Some(_), Presence::RemadeByOthers | Presence::RemadeByUs) => {
             if facts.import {

@@ -185,6 +185,8 @@ pub struct Plan {
     pub consents_given: BTreeSet<Consent>,
     /// What the register of a cluster becomes: tenants that join, change or (with `None`) leave.
     pub register: Vec<RegisterChange>,
+    /// Jobs that are seen to have completed and are not recorded so yet.
+    pub completed_jobs: Vec<Address>,
     /// Whether it was made against the simulated host.
     pub simulated: bool,
 }
@@ -201,10 +203,16 @@ pub struct RegisterChange {
 }
 
 impl Plan {
-    /// Whether nothing at all would happen: no change to the world, none to what is recorded of it.
+    /// Whether nothing would happen to the world or to the recorded resources.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// Whether applying it does anything at all, be it only a line in a cluster's register.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.changes.is_empty() || !self.register.is_empty() || !self.completed_jobs.is_empty()
     }
 
     /// The counts for the last line.

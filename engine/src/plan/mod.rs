@@ -1,9 +1,22 @@
 //! Planning: what should happen, decided once and completely.
 
+pub mod blast_radius;
+pub mod cascade;
 pub mod change;
+pub mod danger;
+pub mod danger_cluster;
 pub mod decide;
+pub mod difference;
 pub mod document;
+pub mod forecast;
+pub mod identify;
 pub mod input;
+pub mod lint;
+pub mod planner;
+pub mod prepare;
+pub mod register;
+pub mod rollout;
+pub mod survey;
 
 pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Reason};
 pub use decide::{ClusterFate, Facts, FieldVerdict, Presence, Verdict, decide};
@@ -12,3 +25,5 @@ pub use document::{
     VolumeForecast, VolumeReason, VolumeVerdict,
 };
 pub use input::{PlanInput, Requirements};
+pub use planner::{plan, requirements};
+pub use prepare::{observe_request, prepare};

@@ -1,8 +1,22 @@
 //! The files that describe a deployment: spec.yml, stack.yml, deployment.yml, config.env.
 
 pub mod model;
+mod network;
+mod read_config_env;
+mod read_deployment;
+mod read_external;
+mod read_spec;
+mod read_stack;
+pub(crate) mod resources;
+#[cfg(test)]
+mod tests;
 
 pub use model::{
     DeployTo, DeploymentFile, Dialect, ExternalService, ExternalServiceKind, HttpProxy, KeyValue, Located,
-    RegistryCredentials, ResourceAmounts, ResourceBlock, Resources, Route, Scalar, ScalarKind, Security, Spec, Stack,
+    RegistryCredentials, ResourceAmounts, ResourceBlock, Resources, Route, Scalar, ScalarKind, Security, ServicePorts,
+    Spec, Stack,
 };
+pub use read_config_env::{ConfigEnv, read_config_env};
+pub use read_deployment::read_deployment_file;
+pub use read_spec::{SPEC_KEYS, read_spec};
+pub use read_stack::read_stack;

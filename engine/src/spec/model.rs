@@ -195,6 +195,9 @@ pub struct ExternalService {
     pub port: u16,
 }
 
+/// A service and its ports, as `network.ports` lists them.
+pub type ServicePorts = (Located<String>, Vec<Located<Scalar>>);
+
 /// spec.yml.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spec {
@@ -217,7 +220,7 @@ pub struct Spec {
     /// `credentials-files`.
     pub credentials_files: Vec<Located<String>>,
     /// `network.ports`: service → ports, in order. `None` when the key is absent.
-    pub ports: Option<Vec<(Located<String>, Vec<Located<Scalar>>)>>,
+    pub ports: Option<Vec<ServicePorts>>,
     /// `network.http-proxy`, in order.
     pub http_proxy: Vec<HttpProxy>,
     /// `network.acme-email`.
@@ -264,6 +267,10 @@ pub struct Spec {
     pub ignore: Vec<Located<String>>,
     /// `suppress`: codes not to be reported, each with its reason.
     pub suppress: Vec<(Located<String>, String)>,
+    /// `required-version`, as written.
+    pub required_version: Option<Located<String>>,
+    /// `moved`: old name → new name of volumes and deployments.
+    pub moved: Vec<(Located<String>, Located<String>)>,
 }
 
 /// stack.yml.

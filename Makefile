@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` shows what laconic does, `make test` shows that it does it.
+# `make demo` needs a Rust toolchain and a C compiler, nothing else.
+
+.PHONY: help demo build test bench lint fmt deny docs ci transcript
+
+help:
+	@echo 'make demo        build laconic and walk through it on a simulated host'
+	@echo 'make test        everything: format, lints, dependencies, tests, docs, the demo'
+	@echo 'make build       the binary, at target/ci/laconic'
+	@echo 'make bench       the benchmark'
+	@echo 'make lint        format and clippy only'
+	@echo 'make deny        licences, bans, sources and advisories of the dependencies'
+	@echo 'make docs        the book, at target/book/index.html'
+	@echo 'make transcript  put the demo'"'"'s present output into README.md'
+	@echo 'make ci          what continuous integration runs'
+
+build:
+	cargo build --profile ci -p laconic --locked
+
+demo:
+	@scripts/phase.sh 'build' cargo build --profile ci -p laconic --locked
+	@scripts/demo.sh
+
+test:
+	@scripts/test.sh
+
+bench:
+	cargo run --profile ci -p laconic-tests --bin bench --locked
+
+lint:
+	@scripts/phase.sh 'format' cargo fmt --all --check
+	@scripts/phase.sh 'clippy' cargo clippy --workspace --all-targets --locked -- -D warnings
+
+fmt:
+	cargo fmt --all
+
+deny:
+	@scripts/deny.sh
+
+docs:
+	@scripts/book.sh
+
+transcript:
+	@scripts/check-demo.sh --update
+
+ci:
+	@.ci/run

@@ -1,0 +1,281 @@
+//! The one loop of apply: ask the schedule, write down the intent, do it, write down what came of it.
+//!
+//! A record is durable before the step it announces starts, another after it ends. Killed anywhere and run again, the
+//! plan of then finds by looking what was done, and converges.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+
+use crate::address::{Address, ResourceType, Scope};
+use crate::apply::enact::{StepDone, StepFailure, enact, wait_until_ready, waits};
+use crate::apply::event::{Event, Outcome};
+use crate::apply::options::{Apply, ApplyError};
+use crate::apply::ports::Operation;
+use crate::apply::record::Recorder;
+use crate::apply::schedule::{Schedule, ScheduledStep, StepKind};
+use crate::plan::change::{Action, Change, Reason};
+use crate::resource::{Observed, Target};
+
+/// What views are told through. Futures in hand share it.
+pub(crate) type Sink<'a> = Mutex<&'a mut (dyn FnMut(&Event) + Send)>;
+
+pub(crate) fn tell(sink: &Sink<'_>, event: &Event) {
+    // A view that panicked once is not asked again; the apply goes on without it.
+    if let Ok(mut view) = sink.lock() {
+        view(event);
+    }
+}
+
+enum Ended<'a> {
+    Enacted(usize, &'a Change, Result<StepDone, StepFailure>),
+    Waited(usize, &'a Change, Result<(), String>),
+}
+
+/// Does what a plan says.
+///
+/// # Errors
+/// [`ApplyError`] when nothing was begun, or when the state can no longer be kept. A step that fails is no error of the
+/// whole: it is in the outcome.
+pub async fn drive(apply: Apply<'_>, events: &mut (dyn FnMut(&Event) + Send)) -> Result<Outcome, ApplyError> {
+    let plan = apply.plan;
+    if plan.is_refused() {
+        return Err(ApplyError::Refused);
+    }
+    let wrong = crate::plan::lint::lint(plan);
+    if let Some(first) = wrong.first() {
+        return Err(ApplyError::Inconsistent(first.clone()));
+    }
+    let mut schedule = Schedule::of(plan).map_err(ApplyError::Inconsistent)?;
+    check_secrets(&apply)?;
+    let mut recorder = Recorder::open(&apply)?;
+    check_world(&apply).await?;
+    let sink: Sink<'_> = Mutex::new(events);
+    tell(&sink, &Event::Begun { plan: plan.id.clone(), steps: schedule.len() });
+    recorder.begin()?;
+
+    let mut outcome = Outcome::default();
+    let mut in_hand: FuturesUnordered<BoxFuture<'_, Ended<'_>>> = FuturesUnordered::new();
+    let mut started: BTreeMap<usize, std::time::Duration> = BTreeMap::new();
+    let mut enacting = 0_usize;
+    let mut told_to_stop = false;
+    loop {
+        let stop = apply.stop.level();
+        if stop > 0 && !told_to_stop {
+            told_to_stop = true;
+            outcome.stopped = true;
+            tell(&sink, &Event::Stopping);
+        }
+        if stop > 1 {
+            // At once: what is in hand stays recorded as pending, and the next plan looks what became of it.
+            drop(in_hand);
+            finish_outcome(&schedule, plan.changes.as_slice(), &mut outcome);
+            return Ok(outcome);
+        }
+        let mut batch = Vec::new();
+        while stop == 0 && !outcome.stale && enacting + batch.len() < apply.options.parallelism.max(1) {
+            let Some(number) = schedule.start_next() else { break };
+            batch.push(number);
+        }
+        recorder.intend(batch.iter().map(|number| schedule.step(*number)))?;
+        for number in batch {
+            let step = schedule.step(number);
+            let change = &plan.changes[step.change];
+            tell(&sink, &Event::Started { address: change.address.clone(), operation: operation(step.kind) });
+            started.insert(number, apply.clock.elapsed());
+            enacting += 1;
+            let (apply, sink) = (&apply, &sink);
+            in_hand.push(
+                async move { Ended::Enacted(number, change, enact(apply, change, step.kind, sink).await) }.boxed(),
+            );
+        }
+        if in_hand.is_empty() {
+            break;
+        }
+        let mut ended = Vec::new();
+        {
+            let asked = apply.stop.asked_beyond(stop);
+            futures::pin_mut!(asked);
+            if let futures::future::Either::Left((Some(one), _)) = futures::future::select(in_hand.next(), asked).await
+            {
+                ended.push(one);
+            }
+        }
+        // Steps that end together share one durable write.
+        while let Some(Some(one)) = in_hand.next().now_or_never() {
+            ended.push(one);
+        }
+        let mut done = Vec::new();
+        for one in &ended {
+            if let Ended::Enacted(number, change, Ok(result)) = one {
+                done.push((schedule.step(*number), *change, result));
+            }
+        }
+        recorder.done(&done)?;
+        for one in ended {
+            match one {
+                Ended::Enacted(number, change, result) => {
+                    enacting -= 1;
+                    let kind = schedule.step(number).kind;
+                    match result {
+                        Ok(_) if apply.options.wait && waits(change, kind) => {
+                            let (apply, sink) = (&apply, &sink);
+                            in_hand.push(
+                                async move { Ended::Waited(number, change, wait_until_ready(apply, change, sink).await) }
+                                    .boxed(),
+                            );
+                        }
+                        Ok(_) => well(&mut schedule, &mut outcome, &apply, &sink, &started, number, change),
+                        Err(failure) => {
+                            outcome.stale |= failure.stale;
+                            failed(&mut schedule, &mut outcome, &sink, number, change, failure.error);
+                        }
+                    }
+                }
+                Ended::Waited(number, change, Ok(())) => {
+                    if change.address.resource_type == ResourceType::Job {
+                        recorder.completed(&change.address)?;
+                    }
+                    well(&mut schedule, &mut outcome, &apply, &sink, &started, number, change);
+                }
+                Ended::Waited(number, change, Err(error)) => {
+                    failed(&mut schedule, &mut outcome, &sink, number, change, error);
+                }
+            }
+        }
+    }
+    drop(in_hand);
+    finish_outcome(&schedule, plan.changes.as_slice(), &mut outcome);
+    for (address, because) in &outcome.skipped {
+        tell(&sink, &Event::Skipped { address: address.clone(), because: because.clone() });
+    }
+    recorder.end(&outcome)?;
+    tell(&sink, &Event::Ended { outcome: outcome.clone() });
+    Ok(outcome)
+}
+
+const fn operation(kind: StepKind) -> Operation {
+    match kind {
+        StepKind::Delete | StepKind::Forget => Operation::Delete,
+        StepKind::Create => Operation::Create,
+        StepKind::Update | StepKind::Import => Operation::Update,
+    }
+}
+
+fn well(
+    schedule: &mut Schedule,
+    outcome: &mut Outcome,
+    apply: &Apply<'_>,
+    sink: &Sink<'_>,
+    started: &BTreeMap<usize, std::time::Duration>,
+    number: usize,
+    change: &Change,
+) {
+    schedule.finish(number, true);
+    let kind = schedule.step(number).kind;
+    let rides = matches!(change.reason, Reason::ClusterReplaced { .. });
+    match kind {
+        StepKind::Create => outcome.added += 1,
+        StepKind::Update => outcome.changed += 1,
+        StepKind::Delete => outcome.destroyed += 1,
+        StepKind::Forget if change.action == Action::Delete => outcome.destroyed += 1,
+        StepKind::Forget | StepKind::Import => {}
+    }
+    // It went with its cluster and came back: destroyed and added, as the plan counted it.
+    if rides && change.action == Action::Replace && kind == StepKind::Create {
+        outcome.destroyed += 1;
+    }
+    outcome.done.push((change.address.clone(), operation(kind)));
+    let took = apply.clock.elapsed().saturating_sub(started.get(&number).copied().unwrap_or_default());
+    tell(sink, &Event::Done { address: change.address.clone(), operation: operation(kind), took });
+}
+
+fn failed(
+    schedule: &mut Schedule,
+    outcome: &mut Outcome,
+    sink: &Sink<'_>,
+    number: usize,
+    change: &Change,
+    error: String,
+) {
+    let kind = schedule.step(number).kind;
+    schedule.finish(number, false);
+    outcome.failed.push((change.address.clone(), error.clone()));
+    tell(sink, &Event::Failed { address: change.address.clone(), operation: operation(kind), error });
+}
+
+fn finish_outcome(schedule: &Schedule, changes: &[Change], outcome: &mut Outcome) {
+    let address = |number: usize| changes.get(schedule.step(number).change).map(|change| change.address.clone());
+    let mut skipped: BTreeSet<(Address, Address)> = BTreeSet::new();
+    for (number, because) in schedule.skipped() {
+        if let (Some(address), Some(because)) = (address(number), address(because))
+            && address != because
+        {
+            skipped.insert((address, because));
+        }
+    }
+    outcome.skipped = skipped.into_iter().collect();
+    let not_started: BTreeSet<Address> = schedule.not_started().filter_map(address).collect();
+    outcome.not_started = not_started.into_iter().collect();
+}
+
+/// Every value that must reach the cluster is here, or nothing is begun.
+fn check_secrets(apply: &Apply<'_>) -> Result<(), ApplyError> {
+    for change in &apply.plan.changes {
+        if !matches!(change.action, Action::Create | Action::Update | Action::Replace) {
+            continue;
+        }
+        let Some(after) = &change.after else { continue };
+        if let Err(missing) = crate::secret::materialize(after, apply.secrets) {
+            return Err(ApplyError::MissingSecret { missing: missing.0, needed_by: change.address.to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// The world answers, and as the one the plan saw.
+async fn check_world(apply: &Apply<'_>) -> Result<(), ApplyError> {
+    let targets: BTreeSet<&Target> = apply.plan.changes.iter().map(|change| &change.target).collect();
+    let request = targets.into_iter().map(|target| (target.clone(), Default::default())).collect();
+    let world = apply.provider.observe(&request).await;
+    for (target, observed) in &world {
+        if let Observed::Unknown(reason) = &observed.cluster {
+            let why = crate::plan::danger::unknown_text(reason);
+            return Err(ApplyError::Unseen(format!("the cluster `{}` was not seen: {why}", target.name())));
+        }
+        let planned = apply.plan.identities.get(target);
+        if let (Some(planned), Some(seen)) = (planned, &observed.identity)
+            && planned != seen
+        {
+            return Err(ApplyError::Stale(format!(
+                "another cluster answers as `{}` than when it was made",
+                target.name()
+            )));
+        }
+        let makes_cluster = target.kind_cluster().is_some_and(|name| {
+            apply.plan.change(&Address::kind_cluster(name)).is_some_and(|change| change.action == Action::Create)
+        });
+        if planned.is_some() && matches!(observed.cluster, Observed::Absent) && !makes_cluster {
+            return Err(ApplyError::Stale(format!("the cluster `{}` is gone since it was made", target.name())));
+        }
+    }
+    Ok(())
+}
+
+/// The scopes a plan writes to.
+#[must_use]
+pub fn scopes(plan: &crate::plan::Plan) -> BTreeSet<Scope> {
+    let changed = plan.changes.iter().map(|change| change.address.scope.clone());
+    let registered = plan.register.iter().map(|change| Scope::cluster(&change.cluster));
+    let completed = plan.completed_jobs.iter().map(|address| address.scope.clone());
+    changed.chain(registered).chain(completed).collect()
+}
+
+/// The step of a change that a scheduled step belongs to, for the recorder.
+#[must_use]
+pub(crate) fn change_of<'a>(plan: &'a crate::plan::Plan, step: ScheduledStep) -> &'a Change {
+    &plan.changes[step.change]
+}

@@ -1,0 +1,194 @@
+//! One step against the provider: retries, objects found in the way, waiting until it works.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::address::ResourceType;
+use crate::apply::drive::{Sink, tell};
+use crate::apply::event::Event;
+use crate::apply::options::Apply;
+use crate::apply::ports::{EnactError, Enacted, Operation, Readiness, Step};
+use crate::apply::schedule::StepKind;
+use crate::plan::change::Change;
+use crate::plan::survey::FIELD_MANAGER;
+use crate::resource::ClusterIdentity;
+
+/// First pause before another try; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause between tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How often a resource that is waited for is spoken of.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// What came of a step that ended well.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StepDone {
+    /// The object's uid; empty after a delete.
+    pub uid: String,
+    /// The form asked for, secrets fingerprinted.
+    pub desired: Option<Value>,
+    /// The fields we own, as they are now.
+    pub observed: Value,
+    /// The identity of a cluster that was made.
+    pub identity: Option<ClusterIdentity>,
+}
+
+/// Why a step did not end well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StepFailure {
+    /// For people; free of secrets, as providers' errors are.
+    pub error: String,
+    /// Whether it means that the plan no longer fits the world.
+    pub stale: bool,
+}
+
+impl StepFailure {
+    fn new(error: impl Into<String>) -> Self {
+        Self { error: error.into(), stale: false }
+    }
+}
+
+/// Does one step, with retries.
+pub(crate) async fn enact(
+    apply: &Apply<'_>,
+    change: &Change,
+    kind: StepKind,
+    sink: &Sink<'_>,
+) -> Result<StepDone, StepFailure> {
+    let desired = change.after.clone();
+    match kind {
+        StepKind::Forget => {
+            return Ok(StepDone { uid: String::new(), desired: None, observed: Value::Null, identity: None });
+        }
+        StepKind::Import => {
+            let live = change.before.clone().unwrap_or_default();
+            let wanted = desired.clone().unwrap_or_default();
+            return Ok(StepDone {
+                uid: change.expected_uid.clone().unwrap_or_default(),
+                observed: crate::diff::project(&live, &wanted),
+                desired,
+                identity: apply.plan.identities.get(&change.target).cloned(),
+            });
+        }
+        StepKind::Delete | StepKind::Create | StepKind::Update => {}
+    }
+    let fingerprinted = desired.map(|mut desired| {
+        let fingerprinter = apply.fingerprinters.get(change.address.scope.name());
+        crate::secret::add_fingerprints(&mut desired, apply.secrets, fingerprinter);
+        desired
+    });
+    let object = match (&fingerprinted, kind) {
+        (Some(desired), StepKind::Create | StepKind::Update) => {
+            let object = crate::secret::materialize(desired, apply.secrets);
+            Some(object.map_err(|missing| StepFailure::new(missing.to_string()))?)
+        }
+        _ => None,
+    };
+    let deletes = kind == StepKind::Delete;
+    let step = Step {
+        target: change.target.clone(),
+        address: change.address.clone(),
+        key: change.replaced_key.as_ref().filter(|_| deletes).unwrap_or(&change.key).clone(),
+        operation: match kind {
+            StepKind::Delete => Operation::Delete,
+            StepKind::Update => Operation::Update,
+            _ => Operation::Create,
+        },
+        object,
+        expected_uid: change.expected_uid.clone().filter(|_| kind != StepKind::Create),
+        force_conflicts: change.force_conflicts,
+    };
+    let enacted = with_retries(apply, change, step, sink).await?;
+    let wanted = fingerprinted.clone().unwrap_or_default();
+    Ok(StepDone {
+        uid: enacted.live.as_ref().map(|live| live.uid.clone()).unwrap_or_default(),
+        observed: enacted.live.map_or(Value::Null, |live| crate::diff::project(&live.attributes, &wanted)),
+        desired: fingerprinted.filter(|_| !deletes),
+        identity: enacted.identity,
+    })
+}
+
+async fn with_retries(
+    apply: &Apply<'_>,
+    change: &Change,
+    mut step: Step,
+    sink: &Sink<'_>,
+) -> Result<Enacted, StepFailure> {
+    let mut pause = FIRST_PAUSE;
+    let mut attempt = 1;
+    loop {
+        let error = match apply.provider.enact(&step).await {
+            Ok(enacted) => return Ok(enacted),
+            Err(error) => error,
+        };
+        match error {
+            EnactError::Transient(error) if attempt < apply.options.attempts => {
+                attempt += 1;
+                tell(sink, &Event::Retrying { address: change.address.clone(), attempt, after: pause, error });
+                apply.clock.sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            // A create that was interrupted, or whose answer was lost: the object is ours, and is brought to its form.
+            EnactError::Exists { uid, managers }
+                if step.operation == Operation::Create && managers.iter().any(|manager| manager == FIELD_MANAGER) =>
+            {
+                step.operation = Operation::Update;
+                step.expected_uid = Some(uid);
+            }
+            EnactError::Exists { managers, .. } => {
+                let by = if managers.is_empty() { String::new() } else { format!(", made by {}", managers.join(", ")) };
+                return Err(StepFailure { error: format!("it exists since the plan was made{by}"), stale: true });
+            }
+            EnactError::Stale(error) => return Err(StepFailure { error, stale: true }),
+            EnactError::Transient(error) | EnactError::Refused(error) | EnactError::Unreachable(error) => {
+                return Err(StepFailure::new(error));
+            }
+        }
+    }
+}
+
+/// Whether a step ends only when its object works.
+///
+/// Claims are not waited for: a class that binds on first use would wait for pods that wait for the claim.
+pub(crate) const fn waits(change: &Change, kind: StepKind) -> bool {
+    matches!(kind, StepKind::Create | StepKind::Update)
+        && matches!(
+            change.address.resource_type,
+            ResourceType::KindCluster | ResourceType::Deployment | ResourceType::Job | ResourceType::Ingress
+        )
+}
+
+/// Waits until an object works.
+pub(crate) async fn wait_until_ready(apply: &Apply<'_>, change: &Change, sink: &Sink<'_>) -> Result<(), String> {
+    let begun = apply.clock.elapsed();
+    let mut spoken = None;
+    let mut failures = 0;
+    loop {
+        let waited = apply.clock.elapsed().saturating_sub(begun);
+        let readiness = match apply.provider.readiness(&change.target, &change.key).await {
+            Ok(readiness) => readiness,
+            Err(EnactError::Transient(error)) if failures < apply.options.attempts => {
+                failures += 1;
+                Readiness::Progressing(error)
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        match &readiness {
+            Readiness::Ready => return Ok(()),
+            Readiness::Failed(why) => return Err(why.clone()),
+            Readiness::Progressing(why) if waited >= apply.options.timeout => {
+                return Err(format!("not ready after {} s: {why}", waited.as_secs()));
+            }
+            Readiness::Progressing(why) if apply.stop.level() > 0 => {
+                return Err(format!("not waited for any longer, a stop was asked for: {why}"));
+            }
+            Readiness::Progressing(_) => {}
+        }
+        if spoken.is_none_or(|last| waited.saturating_sub(last) >= HEARTBEAT) {
+            spoken = Some(waited);
+            tell(sink, &Event::Waiting { address: change.address.clone(), readiness, waited });
+        }
+        apply.clock.sleep(apply.options.poll).await;
+    }
+}

@@ -1,0 +1,201 @@
+//! Writing down what is about to be done and what came of it, scope by scope.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::{Address, Scope};
+use crate::apply::drive::{change_of, scopes};
+use crate::apply::enact::StepDone;
+use crate::apply::event::Outcome;
+use crate::apply::options::{Apply, ApplyError};
+use crate::apply::ports::StateError;
+use crate::apply::schedule::{ScheduledStep, StepKind};
+use crate::plan::Mode;
+use crate::plan::change::{Action, Change, Reason};
+use crate::resource::Target;
+use crate::state::{JournalRecord, State, union};
+
+/// Keeps the journals of one apply.
+pub(crate) struct Recorder<'a> {
+    apply: &'a Apply<'a>,
+    scopes: BTreeSet<Scope>,
+    targets: BTreeMap<Scope, Target>,
+}
+
+type Records = BTreeMap<Scope, Vec<JournalRecord>>;
+
+impl<'a> Recorder<'a> {
+    /// Sees that the states are still those the plan was made from.
+    pub(crate) fn open(apply: &'a Apply<'a>) -> Result<Self, ApplyError> {
+        let plan = apply.plan;
+        for reference in &plan.states {
+            let state = apply.store.load(&reference.scope)?;
+            if state.lineage != reference.lineage || state.serial != reference.serial {
+                return Err(ApplyError::Stale(format!(
+                    "the state of {} is at serial {}, the plan was made from serial {}",
+                    reference.scope, state.serial, reference.serial
+                )));
+            }
+        }
+        let targets = plan.changes.iter().map(|change| (change.address.scope.clone(), change.target.clone())).collect();
+        Ok(Self { apply, scopes: scopes(plan), targets })
+    }
+
+    fn append(&self, records: Records) -> Result<(), StateError> {
+        records.into_iter().try_for_each(|(scope, records)| self.apply.store.append(&scope, &records))
+    }
+
+    /// The operation begins: tenants join the register before anything of theirs exists.
+    pub(crate) fn begin(&mut self) -> Result<(), StateError> {
+        let plan = self.apply.plan;
+        let operation = match plan.mode {
+            Mode::Apply => "apply",
+            Mode::Destroy => "destroy",
+            Mode::Import => "import",
+        };
+        let mut records = Records::new();
+        for scope in &self.scopes {
+            let begin = JournalRecord::Begin {
+                plan: plan.id.clone(),
+                operation: operation.to_owned(),
+                time: self.apply.clock.now(),
+                target: self.targets.get(scope).cloned().or_else(|| cluster_target(scope)),
+            };
+            records.entry(scope.clone()).or_default().push(begin);
+        }
+        for (target, identity) in &plan.identities {
+            // A kind cluster's identity is its own scope's, a remote one's the deployment's.
+            let scope = crate::resource::cluster_scope(target).unwrap_or_else(|| Scope::deployment(target.name()));
+            let makes_cluster = target.kind_cluster().is_some_and(|name| {
+                plan.change(&Address::kind_cluster(name)).is_some_and(|change| change.action != Action::Import)
+            });
+            if !makes_cluster && let Some(list) = records.get_mut(&scope) {
+                list.push(JournalRecord::Identified { identity: identity.clone() });
+            }
+        }
+        for change in &plan.register {
+            if let Some(tenant) = &change.tenant {
+                records
+                    .entry(Scope::cluster(&change.cluster))
+                    .or_default()
+                    .push(JournalRecord::TenantSet { name: change.deployment.clone(), tenant: tenant.clone() });
+            }
+        }
+        for address in &plan.completed_jobs {
+            let record = JournalRecord::Completed { address: address.clone() };
+            records.entry(address.scope.clone()).or_default().push(record);
+        }
+        self.append(records)
+    }
+
+    /// Steps are about to start: durable when this returns.
+    pub(crate) fn intend(&self, steps: impl Iterator<Item = ScheduledStep>) -> Result<(), StateError> {
+        let mut records = Records::new();
+        for step in steps {
+            let change = change_of(self.apply.plan, step);
+            if matches!(step.kind, StepKind::Forget | StepKind::Import) {
+                continue;
+            }
+            if step.kind == StepKind::Create {
+                self.lose(change, &mut records, |reason| matches!(reason, Reason::ClusterLost { .. }));
+            }
+            // A replace whose old object is gone is a create from then on: that is what its second step announces.
+            let action = match (change.action, step.kind) {
+                (Action::Replace, StepKind::Create) => Action::Create,
+                (action, _) => action,
+            };
+            records.entry(change.address.scope.clone()).or_default().push(JournalRecord::Intent {
+                address: change.address.clone(),
+                action,
+                key: change.key.clone(),
+                needs: union(&change.needs, &change.needed),
+                desired: self.fingerprinted(change),
+            });
+        }
+        self.append(records)
+    }
+
+    fn fingerprinted(&self, change: &Change) -> Option<serde_json::Value> {
+        let mut desired = change.after.clone()?;
+        let fingerprinter = self.apply.fingerprinters.get(change.address.scope.name());
+        crate::secret::add_fingerprints(&mut desired, self.apply.secrets, fingerprinter);
+        Some(desired)
+    }
+
+    /// Everything on a cluster that is gone is recorded as lost before a new cluster of the name exists: its old uids
+    /// mean nothing on the new one.
+    fn lose(&self, cluster: &Change, records: &mut Records, because: impl Fn(&Reason) -> bool) {
+        for change in &self.apply.plan.changes {
+            if because(&change.reason) && crate::plan::planner::cause(&change.reason) == Some(&cluster.address) {
+                records
+                    .entry(change.address.scope.clone())
+                    .or_default()
+                    .push(JournalRecord::Lost { address: change.address.clone() });
+            }
+        }
+    }
+
+    /// Steps ended well: durable when this returns.
+    pub(crate) fn done(&self, steps: &[(ScheduledStep, &Change, &StepDone)]) -> Result<(), StateError> {
+        let mut records = Records::new();
+        for (step, change, result) in steps {
+            let record = match (step.kind, &result.desired) {
+                (StepKind::Create | StepKind::Update | StepKind::Import, Some(desired)) => JournalRecord::Done {
+                    address: change.address.clone(),
+                    uid: result.uid.clone(),
+                    needs: change.needs.clone(),
+                    desired: desired.clone(),
+                    observed: result.observed.clone(),
+                },
+                (StepKind::Delete, _) if change.action == Action::Replace => {
+                    self.lose(change, &mut records, |reason| matches!(reason, Reason::ClusterReplaced { .. }));
+                    JournalRecord::Lost { address: change.address.clone() }
+                }
+                _ => JournalRecord::Gone { address: change.address.clone() },
+            };
+            let list = records.entry(change.address.scope.clone()).or_default();
+            list.push(record);
+            if let Some(identity) = &result.identity {
+                list.push(JournalRecord::Identified { identity: identity.clone() });
+            }
+        }
+        self.append(records)
+    }
+
+    /// A Job is known to have completed.
+    pub(crate) fn completed(&self, address: &Address) -> Result<(), StateError> {
+        self.apply.store.append(&address.scope, &[JournalRecord::Completed { address: address.clone() }])
+    }
+
+    /// The operation ends: tenants that are wholly gone leave the register, journals are folded, and the state of what no
+    /// longer exists is archived.
+    pub(crate) fn end(&self, outcome: &Outcome) -> Result<(), StateError> {
+        let plan = self.apply.plan;
+        let mut records = Records::new();
+        if outcome.is_complete() {
+            for change in plan.register.iter().filter(|change| change.tenant.is_none()) {
+                let record = JournalRecord::TenantRemoved { name: change.deployment.clone() };
+                records.entry(Scope::cluster(&change.cluster)).or_default().push(record);
+            }
+        }
+        for scope in &self.scopes {
+            let record = JournalRecord::End { time: self.apply.clock.now() };
+            records.entry(scope.clone()).or_default().push(record);
+        }
+        self.append(records)?;
+        for scope in &self.scopes {
+            self.apply.store.fold(scope)?;
+            if plan.mode == Mode::Destroy && is_empty(&self.apply.store.load(scope)?) {
+                self.apply.store.archive(scope)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn cluster_target(scope: &Scope) -> Option<Target> {
+    scope.is_cluster().then(|| Target::Kind(scope.name().to_owned()))
+}
+
+fn is_empty(state: &State) -> bool {
+    state.resources.is_empty() && state.tenants.is_empty()
+}

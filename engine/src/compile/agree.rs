@@ -1,0 +1,136 @@
+//! The agreement of deployments that are planned together.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::address::{ObjectKey, ResourceType};
+use crate::code::Code;
+use crate::finding::Finding;
+use crate::place::Place;
+use crate::resource::{Resource, Target};
+
+use super::input::CompiledDeployment;
+
+/// Objects, hosts and node ports that two deployments of one target both claim.
+#[must_use]
+pub fn agree(deployments: &[CompiledDeployment]) -> Vec<Finding> {
+    let mut by_target: BTreeMap<&Target, Vec<&CompiledDeployment>> = BTreeMap::new();
+    for deployment in deployments {
+        by_target.entry(&deployment.target).or_default().push(deployment);
+    }
+    let mut findings = Vec::new();
+    for (target, deployments) in by_target {
+        if deployments.len() > 1 {
+            objects(&deployments, &mut findings);
+            hosts(&deployments, &mut findings);
+            node_ports(target, &deployments, &mut findings);
+        }
+    }
+    findings
+}
+
+fn collision(
+    code: Code,
+    message: String,
+    second: &CompiledDeployment,
+    place: Option<&Place>,
+    other: (&str, Option<&Place>),
+) -> Finding {
+    let finding = Finding::new(code, message).about(&second.name).at_maybe(place.or(other.1));
+    match (place, other.1) {
+        (Some(_), Some(label)) => finding.label(label, format!("{} has it here", other.0)),
+        _ => finding,
+    }
+}
+
+fn objects(deployments: &[&CompiledDeployment], findings: &mut Vec<Finding>) {
+    let count = deployments.iter().map(|deployment| deployment.resources.len()).sum();
+    let mut seen: HashMap<ObjectKey, (&CompiledDeployment, &Resource)> = HashMap::with_capacity(count);
+    let mut told: Vec<(&str, &str)> = Vec::new();
+    for deployment in deployments {
+        for resource in &deployment.resources {
+            let key = resource.key();
+            let Some((other, earlier)) = seen.get(&key) else {
+                seen.insert(key, (deployment, resource));
+                continue;
+            };
+            // Two deployments with one identity share all their names; one finding says it.
+            if other.name == deployment.name || told.contains(&(&other.name, &deployment.name)) {
+                continue;
+            }
+            told.push((&other.name, &deployment.name));
+            let kind = key.resource_type.kind();
+            let message =
+                format!("{} and {} both compile to {kind} `{}`", other.name, deployment.name, key.name);
+            let help = if key.resource_type == ResourceType::Namespace {
+                "give one of them another `namespace:` in its spec"
+            } else if other.identity.deployment_id == deployment.identity.deployment_id {
+                "their deployment-id is the same: create one of the directories anew instead of copying it"
+            } else {
+                "give one of them another `namespace:`, or rename the object in its spec"
+            };
+            let other = (other.name.as_str(), earlier.place.as_ref());
+            findings.push(
+                collision(Code::ObjectCollision, message, deployment, resource.place.as_ref(), other).help(help),
+            );
+        }
+    }
+}
+
+fn ingress(deployment: &CompiledDeployment) -> Option<&Resource> {
+    deployment.resources.iter().find(|resource| resource.address.resource_type == ResourceType::Ingress)
+}
+
+fn host_place<'d>(deployment: &'d CompiledDeployment, host: &str) -> Option<&'d Place> {
+    ingress(deployment)?.place_of(&format!("spec.rules[{host}]"))
+}
+
+fn hosts(deployments: &[&CompiledDeployment], findings: &mut Vec<Finding>) {
+    let mut seen: HashMap<&str, &CompiledDeployment> = HashMap::new();
+    for deployment in deployments {
+        for host in &deployment.tenant.hosts {
+            let Some(other) = seen.get(host.as_str()) else {
+                seen.insert(host, deployment);
+                continue;
+            };
+            let message = format!("{} and {} both serve host {host}", other.name, deployment.name);
+            let place = host_place(deployment, host);
+            let other = (other.name.as_str(), host_place(other, host));
+            findings.push(
+                collision(Code::ObjectCollision, message, deployment, place, other)
+                    .help("let one deployment serve the host, or use two host names"),
+            );
+        }
+    }
+}
+
+fn node_ports(target: &Target, deployments: &[&CompiledDeployment], findings: &mut Vec<Finding>) {
+    let mut seen: HashMap<(u64, &str), (&CompiledDeployment, &Resource)> = HashMap::new();
+    for deployment in deployments {
+        let services = deployment.resources.iter().filter(|it| it.address.resource_type == ResourceType::Service);
+        for service in services {
+            let ports = service.attributes["spec"]["ports"].as_array().map(Vec::as_slice).unwrap_or_default();
+            for port in ports {
+                let Some(number) = port["nodePort"].as_u64() else { continue };
+                let protocol = port["protocol"].as_str().unwrap_or("TCP");
+                let Some((other, earlier)) = seen.get(&(number, protocol)) else {
+                    seen.insert((number, protocol), (deployment, service));
+                    continue;
+                };
+                if other.name == deployment.name {
+                    continue;
+                }
+                let message = format!(
+                    "nodePort {number} of cluster {} is claimed by {} and by {}",
+                    target.name(),
+                    other.name,
+                    deployment.name
+                );
+                let other = (other.name.as_str(), earlier.place.as_ref());
+                findings.push(
+                    collision(Code::InvalidNodePort, message, deployment, service.place.as_ref(), other)
+                        .help("choose another port between 30000 and 32767 for one of them"),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Sizes and processor shares: how both dialects read them and what Kubernetes gets.
+
+use serde_json::{Map, Value};
+
+use crate::spec::{Dialect, ResourceAmounts, ResourceBlock};
+
+/// Which file a size is written in: compose files and spec.yml count differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Notation {
+    /// spec.yml: in the compose dialect a Kubernetes quantity.
+    Spec,
+    /// A compose file: in the compose dialect units are binary whatever their spelling, as compose says.
+    Compose,
+}
+
+/// A size as a Kubernetes quantity.
+pub(super) fn size(text: &str, notation: Notation, dialect: Dialect) -> String {
+    let (number, unit) = split_unit(text);
+    match dialect {
+        Dialect::LaconicSo => legacy_size(number, unit).unwrap_or_else(|| text.to_owned()),
+        Dialect::Compose => exact_size(number, unit, notation),
+    }
+}
+
+/// A processor share as a Kubernetes quantity.
+pub(super) fn processors(text: &str, dialect: Dialect) -> String {
+    match (text.trim().parse::<f64>(), dialect) {
+        // The debug form always has a decimal point, which is what running objects have.
+        (Ok(number), Dialect::LaconicSo) => format!("{number:?}"),
+        (Ok(number), Dialect::Compose) if number.fract() == 0.0 => format!("{number:.0}"),
+        (Ok(number), Dialect::Compose) => format!("{:.0}m", (number * 1000.0).ceil()),
+        (Err(_), _) => text.trim().to_owned(),
+    }
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    let end = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    (number, unit.trim())
+}
+
+/// Sizes in the laconic-so dialect: decimal units unless spelled with `iB`, given as whole megabytes, rounded down.
+fn legacy_size(number: &str, unit: &str) -> Option<String> {
+    let number: f64 = number.parse().ok()?;
+    let lower = unit.to_ascii_lowercase();
+    let step: f64 = if lower.len() == 3 && lower.ends_with("ib") { 1024.0 } else { 1000.0 };
+    let power = match lower.chars().next() {
+        None | Some('b') => 0,
+        Some('k') => 1,
+        Some('m') => 2,
+        Some('g') => 3,
+        Some('t') => 4,
+        Some('p') => 5,
+        Some('e') => 6,
+        Some(_) => return None,
+    };
+    let bytes = (number * step.powi(power)).trunc();
+    Some(format!("{:.0}M", (bytes / 1e6).trunc()))
+}
+
+fn exact_size(number: &str, unit: &str, notation: Notation) -> String {
+    let lower = unit.to_ascii_lowercase();
+    let letter = lower.chars().next();
+    let is_binary = lower.ends_with("ib") || lower.ends_with('i');
+    match (letter, notation) {
+        (None | Some('b'), _) => number.to_owned(),
+        // `m` alone is a thousandth to Kubernetes; nobody means a thousandth of a byte, but in spec.yml it is a quantity.
+        (Some('m'), Notation::Spec) if unit == "m" => format!("{number}m"),
+        (Some(letter), Notation::Spec) if !is_binary && letter == 'k' => format!("{number}k"),
+        (Some(letter), Notation::Spec) if !is_binary => format!("{number}{}", letter.to_ascii_uppercase()),
+        (Some(letter), _) => format!("{number}{}i", letter.to_ascii_uppercase()),
+    }
+}
+
+/// What a container gets when nothing says otherwise in the laconic-so dialect.
+fn legacy_defaults() -> Map<String, Value> {
+    let amounts = |cpu: &str, memory: &str| {
+        let mut map = Map::new();
+        map.insert("cpu".to_owned(), cpu.into());
+        map.insert("memory".to_owned(), memory.into());
+        Value::Object(map)
+    };
+    let mut resources = Map::new();
+    resources.insert("requests".to_owned(), amounts("1.0", "2000M"));
+    resources.insert("limits".to_owned(), amounts("4.0", "8000M"));
+    resources
+}
+
+/// The `resources` of a container: the first of the levels that says anything counts alone, levels are never merged.
+pub(super) fn container_resources(
+    own: Option<&ResourceBlock>,
+    compose: &ResourceBlock,
+    common: &ResourceBlock,
+    dialect: Dialect,
+) -> Map<String, Value> {
+    let says = |block: &ResourceBlock| block.reservations.is_some() || block.limits.is_some();
+    let (block, notation) = if let Some(own) = own.filter(|own| says(own)) {
+        (own, Notation::Spec)
+    } else if says(compose) {
+        (compose, Notation::Compose)
+    } else if says(common) {
+        (common, Notation::Spec)
+    } else if dialect == Dialect::LaconicSo {
+        return legacy_defaults();
+    } else {
+        return Map::new();
+    };
+    let mut resources = Map::new();
+    for (key, amounts) in [("requests", &block.reservations), ("limits", &block.limits)] {
+        let Some(amounts) = amounts else { continue };
+        let amounts = quantities(amounts, notation, dialect);
+        if !amounts.is_empty() {
+            resources.insert(key.to_owned(), Value::Object(amounts));
+        }
+    }
+    resources
+}
+
+fn quantities(amounts: &ResourceAmounts, notation: Notation, dialect: Dialect) -> Map<String, Value> {
+    let mut map = Map::new();
+    if let Some(cpus) = &amounts.cpus {
+        map.insert("cpu".to_owned(), processors(&cpus.value.text, dialect).into());
+    }
+    if let Some(memory) = &amounts.memory {
+        map.insert("memory".to_owned(), size(&memory.value.text, notation, dialect).into());
+    }
+    if let Some(storage) = &amounts.storage {
+        // What a container may write is `ephemeral-storage`; API servers refuse `storage` in a container.
+        let key = if dialect == Dialect::Compose { "ephemeral-storage" } else { "storage" };
+        map.insert(key.to_owned(), size(&storage.value.text, notation, dialect).into());
+    }
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn laconic_so_sizes_are_decimal_whole_megabytes() {
+        let read = |text| size(text, Notation::Spec, Dialect::LaconicSo);
+        assert_eq!(read("2Gi"), "2000M");
+        assert_eq!(read("5GiB"), "5368M");
+        assert_eq!(read("512Mi"), "512M");
+        assert_eq!(read("3Ki"), "0M");
+        assert_eq!(read("1.5 GB"), "1500M");
+        assert_eq!(read("123456789"), "123M");
+    }
+
+    #[test]
+    fn compose_sizes_are_exact() {
+        assert_eq!(size("2Gi", Notation::Spec, Dialect::Compose), "2Gi");
+        assert_eq!(size("2GiB", Notation::Spec, Dialect::Compose), "2Gi");
+        assert_eq!(size("10G", Notation::Spec, Dialect::Compose), "10G");
+        assert_eq!(size("10GB", Notation::Spec, Dialect::Compose), "10G");
+        assert_eq!(size("512M", Notation::Compose, Dialect::Compose), "512Mi");
+        assert_eq!(size("512mb", Notation::Compose, Dialect::Compose), "512Mi");
+        assert_eq!(size("10k", Notation::Spec, Dialect::Compose), "10k");
+        assert_eq!(size("1000", Notation::Compose, Dialect::Compose), "1000");
+    }
+
+    #[test]
+    fn processor_shares() {
+        assert_eq!(processors("2", Dialect::LaconicSo), "2.0");
+        assert_eq!(processors("3.5", Dialect::LaconicSo), "3.5");
+        assert_eq!(processors("2", Dialect::Compose), "2");
+        assert_eq!(processors("0.25", Dialect::Compose), "250m");
+    }
+}

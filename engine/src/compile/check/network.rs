@@ -1,0 +1,88 @@
+//! Routes and ports.
+
+use std::collections::BTreeMap;
+
+use super::Context;
+use crate::code::{Code, Severity};
+use crate::compose::Service;
+use crate::finding::Finding;
+use crate::place::Place;
+use crate::spec::Located;
+
+/// The node ports that Kubernetes gives out unless told otherwise.
+const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
+
+pub(super) fn check(context: &mut Context<'_>) {
+    for route in context.deployment.spec.http_proxy.iter().flat_map(|proxy| &proxy.routes) {
+        target(context, &route.container, route.port.value, &route.port.place);
+    }
+    if let Some((container, port)) = &context.deployment.spec.maintenance_service {
+        target(context, container, *port, &container.place);
+    }
+    node_ports(context);
+}
+
+fn target(context: &mut Context<'_>, container: &Located<String>, port: u16, port_place: &Place) {
+    let Some(service) = context.pod_services().find(|service| service.name.value == container.value) else {
+        let names: Vec<&str> = context.pod_services().map(|service| service.name.value.as_str()).collect();
+        let finding = Finding::new(Code::UnknownRoute, format!("no pod has a container `{}`", container.value))
+            .at(&container.place);
+        let finding = match crate::yaml::nearest(&container.value, &names) {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None if names.is_empty() => finding.help("the stack has no pod: add one to `pods:` of stack.yml"),
+            None => finding.help(format!("containers are: {}", list(&names))),
+        };
+        context.push_new_rule(finding);
+        return;
+    };
+    if service.is_init {
+        let finding = Finding::new(
+            Code::UnknownRoute,
+            format!("`{}` is an init container: it has ended before anything is routed", container.value),
+        )
+        .at(&container.place)
+        .label(&service.name.place, "the init container")
+        .help("route to a container that keeps running");
+        context.push_new_rule(finding);
+    } else if !service.ports.iter().any(|listed| listed.container == port) {
+        let finding =
+            Finding::new(Code::UnknownRoute, format!("container `{}` does not list the port {port}", container.value))
+                .at(port_place)
+                .label(&service.name.place, ports_of(service))
+                .help(format!("add `{port}` to its `ports:`, or route to a port that it lists"));
+        // laconic-so never looked: what listens may simply not be listed.
+        context.push_new_rule(finding.as_severity(Severity::Error));
+    }
+}
+
+fn ports_of(service: &Service) -> String {
+    let ports: Vec<String> = service.ports.iter().map(|port| port.container.to_string()).collect();
+    if ports.is_empty() { "lists no port".to_owned() } else { format!("lists {}", ports.join(", ")) }
+}
+
+fn list(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn node_ports(context: &mut Context<'_>) {
+    let mut claimed: BTreeMap<(u16, &str), &Place> = BTreeMap::new();
+    for port in context.pod_services().flat_map(|service| &service.ports) {
+        let Some(host) = port.host else { continue };
+        if !NODE_PORTS.contains(&host) {
+            let finding =
+                Finding::new(Code::InvalidNodePort, format!("host port {host} is no node port: those are 30000-32767"))
+                    .at(&port.place)
+                    .help(format!("write `{}` alone, or `3XXXX:{}`", port.container, port.container))
+                    .help("for HTTP, route a host name to it with `http-proxy`");
+            context.push_new_rule(finding);
+        } else if let Some(earlier) = claimed.get(&(host, port.protocol.as_str())) {
+            let finding = Finding::new(Code::InvalidNodePort, format!("node port {host} is claimed twice"))
+                .at(&port.place)
+                .label(earlier, "first claimed here")
+                .help("give one of them another port");
+            context.push_new_rule(finding);
+        } else {
+            claimed.insert((host, &port.protocol), &port.place);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Volumes, mounts and sizes.
+
+use super::Context;
+use crate::code::Code;
+use crate::compose::{ComposeFile, VolumeSource};
+use crate::finding::Finding;
+use crate::source::{SourceEntry, SourceError, is_under, join_path, normalize_path};
+use crate::spec::{Located, ResourceBlock, Scalar};
+
+pub(super) fn check(context: &mut Context<'_>) {
+    declared(context);
+    for (name, path) in &context.deployment.spec.volumes {
+        match path {
+            Some(path) if context.is_kind() => umbrella(context, name, path),
+            Some(path) if !path.value.starts_with('/') => context.push(
+                Finding::new(
+                    Code::RelativePathOnKubernetes,
+                    format!("volume `{}` has a relative path, which no node of a remote cluster knows", name.value),
+                )
+                .at(&path.place)
+                .help("write the absolute path on the nodes, or leave it empty for a volume of the default class"),
+            ),
+            None if context.is_kind() && is_used(context, &name.value) => context.push(
+                Finding::new(
+                    Code::EphemeralVolume,
+                    format!("volume `{}` has no path: its data dies with the cluster", name.value),
+                )
+                .at(&name.place)
+                .help(format!("give it a path on the host: `{}: /srv/kind/{}`", name.value, name.value)),
+            ),
+            _ => {}
+        }
+    }
+    replicas(context);
+    configmaps(context);
+    sizes(context);
+}
+
+fn is_used(context: &Context<'_>, name: &str) -> bool {
+    context.compose_files().any(|compose| compose.volumes.iter().any(|volume| volume.value == name))
+}
+
+/// Every named volume must be in the compose file's own list and in a section of the spec.
+fn declared(context: &mut Context<'_>) {
+    let spec = &context.deployment.spec;
+    let known = |name: &str| {
+        spec.volumes.iter().any(|(volume, _)| volume.value == name)
+            || spec.configmaps.iter().any(|(configmap, _)| configmap.value == name)
+    };
+    for compose in context.compose_files() {
+        for volume in &compose.volumes {
+            if !known(&volume.value) {
+                let finding = Finding::new(
+                    Code::UndeclaredVolume,
+                    format!("volume `{}` is in no section of the spec: its pod would stay Pending", volume.value),
+                )
+                .at(&volume.place)
+                .about(volume.value.clone())
+                .help(format!("add it to `volumes:` of `{}`: `{}: /path/on/the/host`", spec.file, volume.value))
+                .help("or to `configmaps:`, when it holds configuration files");
+                context.push_new_rule(finding);
+            }
+        }
+        unlisted(context, compose);
+    }
+}
+
+fn unlisted(context: &mut Context<'_>, compose: &ComposeFile) {
+    for mount in compose.services.iter().flat_map(|service| &service.volumes) {
+        let VolumeSource::Named(name) = &mount.source else { continue };
+        if !compose.volumes.iter().any(|volume| volume.value == *name) {
+            let finding = Finding::new(
+                Code::UndeclaredVolume,
+                format!("volume `{name}` is not in the top-level `volumes:` of its compose file"),
+            )
+            .at(&mount.place)
+            .about(name.clone())
+            .help(format!("add `{name}:` there; a path on the host begins with `./` or `/`"));
+            context.push_new_rule(finding);
+        }
+    }
+}
+
+/// A volume's host path against the umbrella mount.
+fn umbrella(context: &mut Context<'_>, name: &Located<String>, path: &Located<String>) {
+    let Some(root) = &context.deployment.spec.kind_mount_root else { return };
+    let directory = &context.source.directory;
+    if !path.value.starts_with('/') {
+        if directory.starts_with('/') && is_under(directory, &root.value) {
+            let real = join_path(&root.value, &name.value);
+            let finding = Finding::new(
+                Code::DirectoryUnderUmbrella,
+                format!(
+                    "the deployment directory lies under `kind-mount-root`: laconic-so keeps volume `{}` in `{real}`, \
+                     which every deployment with such a volume shares",
+                    name.value
+                ),
+            )
+            .at(&path.place)
+            .label(&root.place, "the umbrella")
+            .help(format!(
+                "write a path of its own: `{}: {}`",
+                name.value,
+                join_path(&root.value, &format!("{}/{}", context.source.name, name.value))
+            ));
+            context.push_new_rule(finding);
+        }
+        return;
+    }
+    let (looks_under, lies_under) = (path.value.starts_with(root.value.as_str()), is_under(&path.value, &root.value));
+    let normalized = normalize_path(&path.value);
+    let inside = join_path(&root.value, &format!("{}/{}", context.source.name, name.value));
+    if looks_under != lies_under {
+        let (seems, is) = if lies_under { ("outside", "under it") } else { ("under", "outside") };
+        context.push(
+            Finding::new(
+                Code::LooksUnderUmbrella,
+                format!("volume `{}` only looks as if it were {seems} `kind-mount-root`: it is {is}", name.value),
+            )
+            .at(&path.place)
+            .label(&root.place, format!("the umbrella is `{}`", root.value))
+            .help(format!("write `{}`", if lies_under { &normalized } else { &inside })),
+        );
+    } else if !lies_under {
+        context.push(
+            Finding::new(
+                Code::OutsideUmbrella,
+                format!("volume `{}` is outside `kind-mount-root`: it needs a mount of its own", name.value),
+            )
+            .at(&path.place)
+            .label(&root.place, format!("the umbrella is `{}`", root.value))
+            .help(format!("a path such as `{inside}` never needs a new cluster")),
+        );
+    }
+}
+
+fn replicas(context: &mut Context<'_>) {
+    let spec = &context.deployment.spec;
+    let Some(replicas) = spec.replicas.as_ref().filter(|replicas| replicas.value > 1) else { return };
+    for (pod, compose) in &context.deployment.pods {
+        let volume =
+            compose.volumes.iter().find(|volume| spec.volumes.iter().any(|(name, _)| name.value == volume.value));
+        if let Some(volume) = volume {
+            context.push(
+                Finding::new(
+                    Code::SharedReadWriteOnce,
+                    format!(
+                        "{} replicas of pod `{pod}` share the ReadWriteOnce volume `{}`",
+                        replicas.value, volume.value
+                    ),
+                )
+                .at(&replicas.place)
+                .label(&volume.place, "the volume")
+                .about(volume.value.clone())
+                .help("use `replicas: 1`, or keep the data in a service made for several writers"),
+            );
+        }
+    }
+}
+
+/// A ConfigMap's folder must be there.
+fn configmaps(context: &mut Context<'_>) {
+    for (name, path) in &context.deployment.spec.configmaps {
+        if !is_used(context, &name.value) {
+            continue;
+        }
+        let folder = super::super::configmap_path(context.deployment, context.source, name, path.as_ref());
+        let problem = match context.reader.entry(&folder) {
+            Ok(SourceEntry::Directory(_)) => continue,
+            Ok(SourceEntry::File(_)) if path.is_some() && !context.is_laconic_so() => continue,
+            Ok(_) | Err(SourceError::NotADirectory) => "is no folder",
+            Err(SourceError::Missing) => "does not exist",
+            Err(_) => continue,
+        };
+        let finding = Finding::new(Code::BindMissing, format!("the source of ConfigMap `{}` {problem}", name.value))
+            .at(path.as_ref().map_or(&name.place, |path| &path.place))
+            .help(format!("put its files into the folder `{folder}`"));
+        context.push_new_rule(finding);
+    }
+}
+
+/// Sizes that the two dialects read differently.
+fn sizes(context: &mut Context<'_>) {
+    let resources = &context.deployment.spec.resources;
+    let mut sizes: Vec<&Located<Scalar>> = Vec::new();
+    collect(&mut sizes, &resources.containers);
+    resources.container.values().for_each(|block| collect(&mut sizes, block));
+    sizes.extend(resources.volumes.iter().chain(resources.volume.values()));
+    for compose in context.compose_files() {
+        compose.services.iter().for_each(|service| collect(&mut sizes, &service.resources));
+    }
+    for size in sizes {
+        let text = &size.value.text;
+        let Some((number, exponent)) = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]
+            .iter()
+            .zip(1_u32..)
+            .find_map(|(unit, exponent)| text.strip_suffix(unit).map(|number| (number.trim(), exponent)))
+            .filter(|(number, _)| number.parse::<f64>().is_ok())
+        else {
+            continue;
+        };
+        let (here, there) = if context.is_laconic_so() {
+            (format!("{number}·10^{}", exponent * 3), format!("{number}·2^{}", exponent * 10))
+        } else {
+            (format!("{number}·2^{}", exponent * 10), format!("{number}·10^{}", exponent * 3))
+        };
+        let other = if context.is_laconic_so() { "compose" } else { "laconic-so" };
+        context.push(
+            Finding::new(
+                Code::AmbiguousSize,
+                format!("`{text}` is {here} bytes here, and {there} in the `{other}` dialect"),
+            )
+            .at(&size.place)
+            .help(format!("write `{text}B` to mean powers of two in both")),
+        );
+    }
+}
+
+fn collect<'a>(sizes: &mut Vec<&'a Located<Scalar>>, block: &'a ResourceBlock) {
+    for amounts in [&block.reservations, &block.limits].into_iter().flatten() {
+        sizes.extend(amounts.memory.iter().chain(&amounts.storage));
+    }
+}

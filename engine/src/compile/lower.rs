@@ -1,0 +1,182 @@
+//! Lowering: from checked files to resources.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::json;
+
+use crate::address::Address;
+use crate::compose::Service;
+use crate::finding::Finding;
+use crate::resource::{Resource, Target};
+use crate::source::SourceReader;
+use crate::spec::DeployTo;
+
+use super::config_map::{ConfigMaps, config_maps};
+use super::container::Role;
+use super::environment::Variables;
+use super::ingress::ingress;
+use super::input::{CheckedDeployment, CompiledDeployment};
+use super::naming::Naming;
+use super::volume::{Volumes, volumes};
+use super::{secret, service, tenant, workload};
+
+/// The annotation on a Namespace that names the deployment directory it belongs to.
+pub const OWNER_ANNOTATION: &str = "laconic.com/deployment-dir";
+
+/// What the parts of a deployment are compiled from.
+pub(super) struct Context<'a> {
+    pub checked: &'a CheckedDeployment,
+    pub reader: &'a dyn SourceReader,
+    pub naming: Naming<'a>,
+    pub target: Target,
+    pub variables: Variables<'a>,
+    pub config_maps: ConfigMaps,
+    /// The names under `configmaps:`, compiled or not.
+    pub config_map_names: HashSet<&'a str>,
+    pub volumes: Volumes,
+    /// The port by which a container's readiness is known: that of its first route.
+    pub readiness_ports: HashMap<&'a str, u16>,
+    pub registry_secret: Option<String>,
+    /// Whether the registry Secret is ours to make; without a token source pods only refer to it.
+    pub has_registry_secret: bool,
+    pub any_host_network: bool,
+}
+
+impl<'a> Context<'a> {
+    fn new(checked: &'a CheckedDeployment, reader: &'a dyn SourceReader) -> Self {
+        let spec = &checked.spec;
+        let naming = Naming::new(checked);
+        let target = match spec.deploy_to.as_ref().map(|deploy_to| deploy_to.value) {
+            Some(DeployTo::Kubernetes) => Target::Kubernetes(checked.name.clone()),
+            Some(DeployTo::KindCluster) | None => Target::Kind(match &spec.kind_cluster_name {
+                Some(name) => name.value.clone(),
+                None => checked.identity.cluster_id.clone(),
+            }),
+        };
+        let mut readiness_ports = HashMap::new();
+        for route in spec.http_proxy.iter().flat_map(|proxy| &proxy.routes) {
+            readiness_ports.entry(route.container.value.as_str()).or_insert(route.port.value);
+        }
+        let mut services = checked.pods.iter().flat_map(|(_, file)| &file.services);
+        Self {
+            checked,
+            reader,
+            variables: Variables::new(checked),
+            config_maps: config_maps(checked, &naming, reader),
+            config_map_names: spec.configmaps.iter().map(|(name, _)| name.value.as_str()).collect(),
+            volumes: volumes(checked, &naming, &target),
+            readiness_ports,
+            registry_secret: secret::registry_secret_name(checked, &naming),
+            has_registry_secret: false,
+            any_host_network: services.any(|service| service.host_network.is_some()),
+            naming,
+            target,
+        }
+    }
+
+    /// Whether a pod gets affinities, tolerations, runtime class, host network and certificates. laconic-so gives them to
+    /// Deployments alone.
+    pub(super) fn takes_pod_settings(&self, role: Role) -> bool {
+        match role {
+            Role::Regular => true,
+            Role::Init | Role::Job => self.naming.is_compose(),
+        }
+    }
+
+    /// The `imagePullPolicy` of a container.
+    pub(super) fn pull_policy(&self, role: Role) -> &str {
+        let given = self.checked.spec.image_pull_policy.as_ref();
+        match given.filter(|_| role != Role::Job || self.naming.is_compose()) {
+            Some(policy) => &policy.value,
+            None if self.target.kind_cluster().is_some() => "IfNotPresent",
+            None => "Always",
+        }
+    }
+
+    /// The variables of a service's `env_file`, which laconic-so ignores.
+    pub(super) fn env_files(&self, service: &Service) -> Vec<(String, String)> {
+        if !self.naming.is_compose() {
+            return Vec::new();
+        }
+        let _ = (service, self.reader);
+        Vec::new()
+    }
+}
+
+/// Compiles a checked deployment. It never fails: what it finds worth saying is in the findings.
+#[must_use]
+pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (CompiledDeployment, Vec<Finding>) {
+    let mut context = Context::new(checked, reader);
+    let mut findings = std::mem::take(&mut context.volumes.findings);
+    let mut resources = vec![namespace(&context)];
+    if let Some(registry) = secret::registry(checked, &context.naming) {
+        context.has_registry_secret = true;
+        resources.push(registry);
+    }
+    resources.extend(secret::generated(checked, &context.naming));
+    resources.extend(secret::certificates(checked, &context.naming));
+    let replicas = checked.spec.replicas.as_ref().map_or(1, |replicas| replicas.value);
+    let first_workload = resources.len();
+    let mut counts = Vec::with_capacity(checked.pods.len() + checked.jobs.len());
+    for (name, file) in &checked.pods {
+        resources.push(workload::deployment(&context, name, file));
+        counts.push(replicas);
+    }
+    for (name, file) in &checked.jobs {
+        resources.push(workload::job(&context, name, file));
+        counts.push(1);
+    }
+    let workloads: Vec<(&Resource, u32)> = resources.iter().skip(first_workload).zip(counts).collect();
+    let (tenant, wish_places) = tenant::tenant(&context, &workloads);
+    resources.extend(service::pod_services(&context));
+    resources.extend(service::node_ports(&context));
+    resources.extend(service::compose_names(&context, &mut findings));
+    resources.extend(service::external(&context, &mut findings));
+    resources.extend(ingress(&context));
+    resources.extend(std::mem::take(&mut context.volumes.resources));
+    resources.extend(std::mem::take(&mut context.config_maps.by_volume).into_values().map(|map| map.resource));
+    for resource in &mut resources {
+        settle(resource);
+    }
+    resources.sort_unstable_by(|left, right| left.address.cmp(&right.address));
+    // Two things of one address are one: names are unique within a deployment, and LAC106 tells where they are not.
+    resources.dedup_by(|next, kept| next.address == kept.address);
+    let compiled = CompiledDeployment {
+        name: checked.name.clone(),
+        identity: checked.identity.clone(),
+        target: context.target,
+        resources,
+        tenant,
+        wish_places,
+        ignored: checked.spec.ignore.iter().map(|path| path.value.clone()).collect(),
+        suppressed: checked.spec.suppress.iter().map(|(code, reason)| (code.value.clone(), reason.clone())).collect(),
+        volumes: std::mem::take(&mut context.volumes.addresses),
+    };
+    (compiled, findings)
+}
+
+/// Needs and places in order, so that equal inputs give equal bytes.
+pub(super) fn settle(resource: &mut Resource) {
+    resource.needs.sort_unstable();
+    resource.needs.dedup();
+    resource.places.sort_by(|(left, _), (right, _)| left.cmp(right));
+    resource.places.dedup_by(|(next, _), (kept, _)| next == kept);
+}
+
+fn namespace(context: &Context<'_>) -> Resource {
+    let naming = &context.naming;
+    let attributes = json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": naming.namespace,
+            "labels": naming.labels(),
+            "annotations": {OWNER_ANNOTATION: context.checked.directory},
+        },
+    });
+    let mut resource = Resource::new(naming.namespace_address(), attributes);
+    let spec = &context.checked.spec;
+    resource.place = spec.namespace.as_ref().or(spec.stack.as_ref()).map(|written| written.place.clone());
+    resource.needs.extend(context.target.kind_cluster().map(Address::kind_cluster));
+    resource
+}

@@ -1,0 +1,466 @@
+//! Dangers: what a plan must say before anything is touched. One function per group of the catalogue.
+
+use std::collections::BTreeSet;
+
+use crate::address::{Address, ResourceType, Scope};
+use crate::code::{Code, Severity};
+use crate::finding::{Consent, Finding};
+use crate::plan::Mode;
+use crate::plan::change::{Action, Reason};
+use crate::plan::decide::{ClusterFate, Presence};
+use crate::plan::difference::shrinks;
+use crate::plan::document::{BlastRadius, VolumeForecast, VolumeReason, VolumeVerdict};
+use crate::plan::forecast::claim_address;
+use crate::plan::planner::{Judged, Judgement};
+use crate::plan::survey::{Belief, identity_state};
+use crate::resource::{Target, UnknownReason};
+use crate::state::VolumeStorage;
+
+/// Every danger of a plan.
+#[must_use]
+pub fn dangers(judgement: &Judgement<'_>, forecast: &[VolumeForecast], radius: &[BlastRadius]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    identity(judgement, &mut findings);
+    ownership(judgement, &mut findings);
+    crate::plan::danger_cluster::cluster(judgement, radius, &mut findings);
+    volumes(judgement, forecast, &mut findings);
+    workloads(judgement, &mut findings);
+    secrets(judgement, &mut findings);
+    state(judgement, &mut findings);
+    findings
+}
+
+/// Why something is not known, for people.
+#[must_use]
+pub fn unknown_text(reason: &UnknownReason) -> String {
+    match reason {
+        UnknownReason::Offline => "nobody looked (offline)".to_owned(),
+        UnknownReason::Unreachable(detail) => format!("it cannot be reached: {detail}"),
+        UnknownReason::Forbidden(detail) => format!("it does not tell us: {detail}"),
+        UnknownReason::OtherIdentity(detail) => detail.clone(),
+    }
+}
+
+fn identity(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    for (target, belief) in &judgement.beliefs {
+        let Belief::Doubted(UnknownReason::OtherIdentity(detail)) = belief else { continue };
+        let name = target.name();
+        let recorded = identity_state(judgement.input, target).and_then(|state| state.identity.as_ref());
+        let mut finding = Finding::new(
+            Code::ForeignCluster,
+            format!("the cluster `{name}` is not the one that is recorded: {detail}"),
+        )
+        .about(name);
+        if let Some(recorded) = recorded {
+            finding = finding.help(format!(
+                "recorded: node {}, kube-system {}",
+                short(&recorded.node),
+                short(&recorded.kube_system)
+            ));
+        }
+        findings.push(
+            finding
+                .help("if it is the right one (restored, or made by hand), take it over: laconic import")
+                .help("if the recorded one is gone for good, forget it: laconic state rm"),
+        );
+    }
+}
+
+fn short(text: &str) -> &str {
+    text.get(..12).unwrap_or(text)
+}
+
+fn ownership(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    for (address, judged) in &judgement.resources {
+        match judged.verdict.finding {
+            Some(Code::ObjectExists) => findings.push(object_exists(judgement, address, judged)),
+            Some(Code::ObjectRemade) if address.resource_type != ResourceType::KindCluster => findings.push(
+                Finding::new(
+                    Code::ObjectRemade,
+                    format!("`{address}` was deleted and made again by somebody else ({})", managers(judged)),
+                )
+                .about(address.to_string())
+                .at_maybe(judged.item.desired.and_then(|desired| desired.place.as_ref()))
+                .help("take the new object over: laconic import")
+                .help("or delete it, and the next apply makes ours again"),
+            ),
+            Some(Code::JobAlreadyRan) => findings.push(
+                Finding::new(
+                    Code::JobAlreadyRan,
+                    format!("`{address}` has completed; its changed template does not run"),
+                )
+                .about(address.to_string())
+                .at_maybe(judged.item.desired.and_then(|desired| desired.place.as_ref()))
+                .help(format!("run it again with: --replace='{address}'")),
+            ),
+            _ => {}
+        }
+        if judged.verdict.action.is_change() && judged.verdict.action != Action::Import {
+            taken_fields(address, judged, findings);
+        }
+    }
+}
+
+fn managers(judged: &Judged<'_>) -> String {
+    let names: BTreeSet<&str> = judged
+        .item
+        .live
+        .map(|live| live.owners.iter().map(|owner| owner.manager.as_str()).collect())
+        .unwrap_or_default();
+    if names.is_empty() { "by an unknown manager".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+}
+
+fn object_exists(judgement: &Judgement<'_>, address: &Address, judged: &Judged<'_>) -> Finding {
+    let place = judged.item.desired.and_then(|desired| desired.place.as_ref());
+    let owner = judged.item.live.and_then(|live| {
+        live.attributes.pointer("/metadata/annotations/laconic.com~1deployment-dir").and_then(|dir| dir.as_str())
+    });
+    let directory = judgement
+        .input
+        .deployments
+        .iter()
+        .find(|deployment| Scope::deployment(&deployment.name) == address.scope)
+        .map(|deployment| deployment.tenant.directory.as_str());
+    if address.resource_type == ResourceType::Namespace
+        && let (Some(owner), Some(directory)) = (owner, directory)
+        && owner != directory
+    {
+        let namespace = address.short_name();
+        return Finding::new(
+            Code::NamespaceOwned,
+            format!("the namespace `{namespace}` belongs to the deployment directory {owner}, this one is {directory}"),
+        )
+        .about(address.to_string())
+        .at_maybe(place)
+        .help("give this deployment a namespace of its own in spec.yml: `namespace: NAME`");
+    }
+    if address.resource_type == ResourceType::KindCluster {
+        return Finding::new(
+            Code::ObjectExists,
+            format!("a kind cluster `{}` runs and no state records it", address.short_name()),
+        )
+        .about(address.to_string())
+        .at_maybe(place)
+        .help("take it over with everything of this deployment on it: laconic import");
+    }
+    Finding::new(Code::ObjectExists, format!("`{address}` exists and no state records it ({})", managers(judged)))
+        .about(address.to_string())
+        .at_maybe(place)
+        .help("take it over: laconic import")
+}
+
+fn taken_fields(address: &Address, judged: &Judged<'_>, findings: &mut Vec<Finding>) {
+    for field in judged.comparison.drift.iter().filter(|field| !field.manager.is_empty()) {
+        let changed = judged.comparison.differences.iter().find(|one| one.path == field.path);
+        let Some(changed) = changed else { continue };
+        let since = if field.time.is_empty() { String::new() } else { format!(" since {}", field.time) };
+        findings.push(
+            Finding::new(
+                Code::FieldsTaken,
+                format!("`{address}`: {} is owned by {}{since} and will be taken back", field.path, field.manager),
+            )
+            .about(address.to_string())
+            .at_maybe(changed.place.as_ref())
+            .help(format!("to leave it to them, say so in spec.yml: `ignore: [\"{address}:{}\"]`", field.path)),
+        );
+    }
+}
+
+fn volumes(judgement: &Judgement<'_>, forecast: &[VolumeForecast], findings: &mut Vec<Finding>) {
+    for volume in forecast {
+        let name = format!("{}/{}", volume.deployment, volume.volume);
+        let consent = Consent::DataLoss(name.clone());
+        let claim = claim_address(&volume.deployment, &volume.volume);
+        let place = judgement
+            .resources
+            .get(&claim)
+            .and_then(|judged| judged.item.desired)
+            .and_then(|desired| desired.place.as_ref());
+        match (volume.verdict, &volume.because) {
+            (VolumeVerdict::Lost, VolumeReason::OverlayDiesWithCluster) => {
+                // A cluster that is already gone took its data with it: there is nothing left to consent to.
+                let gone = judgement.fates.values().all(|fate| matches!(fate, ClusterFate::Lost(_)));
+                let (severity, message) = if gone {
+                    (Severity::Warning, format!("the data of `{name}` went with the cluster: it lay in its node"))
+                } else {
+                    (
+                        Severity::Consent,
+                        format!("the data of `{name}` lies in the cluster's node and is lost with the cluster"),
+                    )
+                };
+                let finding =
+                    Finding::new(Code::DataLoss, message).about(&name).at_maybe(place).as_severity(severity).help(
+                        "give the volume a path under `kind-mount-root` to keep its data on the host from now on",
+                    );
+                findings.push(if gone { finding } else { finding.lifted_by(consent) });
+            }
+            (VolumeVerdict::Lost, _) => {
+                let replaced = renamed(forecast, volume);
+                let finding = match replaced {
+                    Some(like) => Finding::new(
+                        Code::VolumeRenamed,
+                        format!("the volume `{name}` disappears and `{like}` appears: its data does not move along"),
+                    )
+                    .help(format!("if it was renamed, keep the old name `{}` in the spec", volume.volume)),
+                    None => Finding::new(Code::DataLoss, format!("the data of `{name}` is lost: its claim is deleted")),
+                };
+                findings.push(finding.about(&name).at_maybe(place).lifted_by(consent));
+            }
+            (VolumeVerdict::LeftBehind, VolumeReason::PathChanged(new)) => {
+                let VolumeStorage::Host(old) = &volume.storage else { continue };
+                findings.push(
+                    Finding::new(
+                        Code::DataLeftBehind,
+                        format!("the data of `{name}` stays behind in {old}: the volume starts empty in {new}"),
+                    )
+                    .about(&name)
+                    .at_maybe(place)
+                    .help(format!("to move it: stop the deployment, `cp -a {old}/. {new}/`, then apply"))
+                    .lifted_by(consent),
+                );
+            }
+            _ => {}
+        }
+    }
+    shrinking_claims(judgement, findings);
+    released_volumes(judgement, findings);
+}
+
+/// A volume of the same deployment and storage that appears while this one disappears.
+fn renamed(forecast: &[VolumeForecast], gone: &VolumeForecast) -> Option<String> {
+    let like = forecast.iter().find(|other| {
+        other.deployment == gone.deployment
+            && other.verdict == VolumeVerdict::New
+            && std::mem::discriminant(&other.storage) == std::mem::discriminant(&gone.storage)
+    })?;
+    Some(format!("{}/{}", like.deployment, like.volume))
+}
+
+fn shrinking_claims(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    for (address, judged) in &judgement.resources {
+        let Some(difference) = judged.comparison.differences.iter().find(|one| shrinks(address.resource_type, one))
+        else {
+            continue;
+        };
+        if judgement.input.replace.contains(address) || judged.verdict.action != Action::Replace {
+            continue;
+        }
+        let text = |value: &Option<serde_json::Value>| {
+            value.as_ref().and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+        };
+        findings.push(
+            Finding::new(
+                Code::ClaimShrinks,
+                format!(
+                    "the claim of `{}/{}` would shrink from {} to {}",
+                    address.scope.name(),
+                    address.short_name(),
+                    text(&difference.before),
+                    text(&difference.after)
+                ),
+            )
+            .about(address.to_string())
+            .at_maybe(difference.place.as_ref())
+            .help("Kubernetes cannot shrink a claim; keep the size")
+            .help(format!("or make the claim anew: --replace='{address}'")),
+        );
+    }
+}
+
+fn released_volumes(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    for (address, judged) in &judgement.resources {
+        if address.resource_type == ResourceType::PersistentVolume
+            && judged.item.desired.is_some()
+            && judged.item.live.is_some_and(|live| live.attributes["status"]["phase"] == "Released")
+        {
+            findings.push(
+                Finding::new(
+                    Code::VolumeReleased,
+                    format!("`{address}` is Released, its claim is gone: it is bound to the new claim"),
+                )
+                .about(address.to_string()),
+            );
+        }
+    }
+}
+
+fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    for (address, judged) in &judgement.resources {
+        let template_changes =
+            judged.comparison.differences.iter().any(|one| {
+                one.path.starts_with("spec.template") || one.path == "spec.selector" || one.forces_replacement
+            });
+        let Some(desired) = judged.item.desired else { continue };
+        if address.resource_type == ResourceType::Deployment {
+            let recreate = desired.attributes.pointer("/spec/strategy/type").is_some_and(|kind| kind == "Recreate");
+            let down = match judged.verdict.action {
+                Action::Update => recreate && template_changes,
+                // With its cluster everything goes down; that is said once, with the blast radius.
+                Action::Replace => !matches!(judged.verdict.reason, Reason::ClusterReplaced { .. }),
+                _ => false,
+            };
+            if address.scope.is_cluster() {
+                caddy(address, judged, findings);
+            } else if down {
+                findings.push(interruption(judgement, address, judged));
+            }
+        }
+        if judged.verdict.action == Action::Replace
+            && judged.comparison.differences.iter().any(|one| one.path == "metadata.name")
+            && address.resource_type == ResourceType::Deployment
+        {
+            findings.push(
+                Finding::new(
+                    Code::PodRenamed,
+                    format!("`{address}` is made anew under another name: a stack with several pods names each Deployment after its pod"),
+                )
+                .about(address.to_string())
+                .at_maybe(desired.place.as_ref()),
+            );
+        }
+        let runs_again = address.resource_type == ResourceType::Job
+            && judged.verdict.action == Action::Replace
+            && judged.item.recorded.is_some_and(|recorded| recorded.completed);
+        if runs_again {
+            // The flag that names the Job is its consent.
+            findings.push(
+                Finding::new(Code::JobRunsAgain, format!("`{address}` has completed and runs again"))
+                    .about(address.to_string())
+                    .as_severity(Severity::Warning)
+                    .at_maybe(desired.place.as_ref()),
+            );
+        }
+    }
+}
+
+fn interruption(judgement: &Judgement<'_>, address: &Address, judged: &Judged<'_>) -> Finding {
+    let hosts = judgement
+        .input
+        .deployments
+        .iter()
+        .find(|deployment| Scope::deployment(&deployment.name) == address.scope)
+        .map(|deployment| deployment.tenant.hosts.join(", "))
+        .filter(|hosts| !hosts.is_empty());
+    let served = hosts.map_or_else(String::new, |hosts| format!("; hosts of the deployment: {hosts}"));
+    let place = judged.comparison.differences.iter().find_map(|one| one.place.as_ref());
+    Finding::new(
+        Code::ServiceInterruption,
+        format!("`{address}` is taken down before its new pods start, usually for 10-60 s{served}"),
+    )
+    .about(address.to_string())
+    .at_maybe(place.or_else(|| judged.item.desired.and_then(|desired| desired.place.as_ref())))
+}
+
+fn caddy(address: &Address, judged: &Judged<'_>, findings: &mut Vec<Finding>) {
+    let image = judged
+        .comparison
+        .differences
+        .iter()
+        .find(|one| one.path.starts_with("spec.template.spec.containers") && one.path.ends_with(".image"));
+    let Some(image) = image.filter(|_| judged.verdict.action == Action::Update) else { return };
+    findings.push(
+        Finding::new(
+            Code::IngressInterruption,
+            format!("`{address}` gets another image: 10-30 s without ingress for every deployment on the cluster"),
+        )
+        .about(address.to_string())
+        .at_maybe(image.place.as_ref()),
+    );
+}
+
+fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    let input = judgement.input;
+    let mut unset: BTreeSet<(String, String)> = BTreeSet::new();
+    for (address, judged) in &judgement.resources {
+        let generated = address.resource_type == ResourceType::Secret && address.short_name() == "generated-secrets";
+        if generated && judged.verdict.action == Action::Delete {
+            let name = format!("{}/secrets", address.scope.name());
+            findings.push(
+                Finding::new(
+                    Code::SecretLost,
+                    format!("the generated secrets of `{}` are deleted", address.scope.name()),
+                )
+                .about(&name)
+                .help("what was encrypted or signed with them cannot be read without them")
+                .lifted_by(Consent::DataLoss(name)),
+            );
+        }
+        if let Some(desired) = judged.item.desired.filter(|_| !input.offline) {
+            for source in crate::secret::sources(&desired.attributes) {
+                let is_generated = matches!(source, crate::secret::SecretSource::Generated { .. });
+                if !is_generated && !input.secrets.contains_key(&source) {
+                    unset.insert((address.scope.name().to_owned(), source.to_string()));
+                }
+            }
+        }
+    }
+    for (deployment, source) in unset {
+        findings.push(
+            Finding::new(Code::SecretNotSet, format!("the {source} is not set here: it is read again at apply"))
+                .about(deployment)
+                .help("apply needs it only where the Secret has to be created"),
+        );
+    }
+}
+
+fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    let input = judgement.input;
+    for state in input.states.values().filter(|state| input.scopes().contains(&state.scope)) {
+        if let Some(interrupted) = &state.interrupted {
+            let pending =
+                state.resources.values().filter(|recorded| recorded.status != crate::state::Status::Settled).count();
+            findings.push(
+                Finding::new(
+                    Code::Interrupted,
+                    format!(
+                        "{}: an earlier operation did not end ({interrupted}), {pending} steps are of unknown outcome",
+                        state.scope
+                    ),
+                )
+                .about(state.scope.name())
+                .help("what was found by looking is in this plan; applying it brings them to their end"),
+            );
+        }
+    }
+    if input.offline {
+        let new = input.states.values().all(crate::state::State::is_new);
+        let text = if new {
+            "offline, and no state is recorded: everything is planned as new; ownership, mounts and drift are not judged"
+        } else {
+            "offline: planned from the recorded state; ownership, live mounts and drift are not judged"
+        };
+        findings.push(Finding::new(Code::NotConsulted, text));
+    }
+    for (target, belief) in &judgement.beliefs {
+        match belief {
+            Belief::Doubted(UnknownReason::Offline | UnknownReason::OtherIdentity(_))
+            | Belief::Trusted
+            | Belief::Gone => {}
+            Belief::Doubted(reason) => {
+                let subject = match target {
+                    Target::Kind(name) => format!("the kind cluster `{name}`"),
+                    Target::Kubernetes(name) => format!("the cluster of `{name}`"),
+                };
+                findings.push(
+                    Finding::new(
+                        Code::NotConsulted,
+                        format!("{subject} was not seen: {}; planned from the recorded state", unknown_text(reason)),
+                    )
+                    .about(target.name()),
+                );
+                if target.kind_cluster().is_some() {
+                    findings.push(
+                        Finding::new(Code::MountsUnknown, format!("the mounts of {subject} could not be inspected"))
+                            .about(target.name()),
+                    );
+                }
+            }
+        }
+    }
+    if input.mode == Mode::Import {
+        let nothing = judgement.resources.values().all(|judged| judged.item.presence != Presence::Present);
+        if nothing {
+            findings.push(Finding::new(Code::NotConsulted, "nothing was found that could be imported"));
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! The planner: survey, decide, cascade, judge. Pure; the same input gives the same plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::{Address, ResourceType, Scope};
+use crate::code::Severity;
+use crate::finding::Finding;
+use crate::plan::cascade::cascade;
+use crate::plan::change::{Action, Change, DifferenceOrigin, Drift, DriftKind, Reason};
+use crate::plan::decide::{ClusterFate, Facts, Presence, Verdict, decide};
+use crate::plan::difference::{Comparison, compare};
+use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference};
+use crate::plan::survey::{Belief, Composition, Item, belief, compose, revive, survey, targets};
+use crate::plan::{Mode, PlanInput, Requirements};
+use crate::resource::{Observed, Resource, Target};
+use crate::state::{State, Status};
+use crate::value::Digest;
+
+/// What was found out about one resource.
+pub struct Judged<'a> {
+    /// Its facts.
+    pub item: Item<'a>,
+    /// What is to be done.
+    pub verdict: Verdict,
+    /// How it differs.
+    pub comparison: Comparison,
+}
+
+/// Everything a plan is written from: kept apart from the plan so that findings, forecast and blast radius can look.
+pub struct Judgement<'a> {
+    /// The input.
+    pub input: &'a PlanInput,
+    /// The clusters as compiled.
+    pub composition: &'a Composition,
+    /// Every resource.
+    pub resources: BTreeMap<&'a Address, Judged<'a>>,
+    /// What becomes of each kind cluster that does not stay as it is.
+    pub fates: BTreeMap<Target, ClusterFate>,
+    /// What may be believed of each target.
+    pub beliefs: BTreeMap<Target, Belief>,
+}
+
+/// What must be fetched before [`plan`] can be called: put it into the input and ask again, until it is empty.
+#[must_use]
+pub fn requirements(input: &PlanInput) -> Requirements {
+    let composition = compose(input);
+    let mut requirements = Requirements::default();
+    with_judgement(input, &composition, &mut requirements, |_| ());
+    requirements
+}
+
+/// The plan of an input whose [`requirements`] are fulfilled.
+#[must_use]
+pub fn plan(input: &PlanInput) -> Plan {
+    let composition = compose(input);
+    let mut requirements = Requirements::default();
+    with_judgement(input, &composition, &mut requirements, |judgement| write_plan(&judgement))
+}
+
+fn with_judgement<T>(
+    input: &PlanInput,
+    composition: &Composition,
+    requirements: &mut Requirements,
+    then: impl FnOnce(Judgement<'_>) -> T,
+) -> T {
+    let targets = targets(input);
+    let fates = cluster_fates(input, composition, &targets, requirements);
+    let extra = extra_resources(input, &targets, &fates, requirements);
+    let items = survey(input, composition, &extra, &targets);
+    let ignored = ignore_rules(input);
+    let beliefs: BTreeMap<Target, Belief> =
+        targets.values().map(|target| (target.clone(), belief(input, target))).collect();
+    let mut resources = BTreeMap::new();
+    for (address, item) in items {
+        let fate = fates.get(item.target).cloned().filter(|_| address.resource_type != ResourceType::KindCluster);
+        let judged = judge(input, address, item, fate.unwrap_or(ClusterFate::Stays), &ignored, requirements);
+        resources.insert(address, judged);
+    }
+    let mut judgement = Judgement { input, composition, resources, fates, beliefs };
+    cascade(&mut judgement);
+    require_bodies_of_changes(&judgement, requirements);
+    then(judgement)
+}
+
+fn ignore_rules(input: &PlanInput) -> BTreeMap<Scope, Vec<String>> {
+    input
+        .deployments
+        .iter()
+        .filter(|deployment| !deployment.ignored.is_empty())
+        .map(|deployment| (Scope::deployment(&deployment.name), deployment.ignored.clone()))
+        .collect()
+}
+
+/// Clusters are decided first: what becomes of them decides over everything on them.
+fn cluster_fates(
+    input: &PlanInput,
+    composition: &Composition,
+    targets: &BTreeMap<Scope, Target>,
+    requirements: &mut Requirements,
+) -> BTreeMap<Target, ClusterFate> {
+    let mut fates = BTreeMap::new();
+    if input.skip_cluster {
+        return fates;
+    }
+    let none = [];
+    let items = survey(input, composition, &none, targets);
+    for (address, item) in items.iter().filter(|(address, _)| address.resource_type == ResourceType::KindCluster) {
+        let recorded = item.recorded.is_some();
+        let was_made = item.recorded.is_some_and(|recorded| !recorded.uid.is_empty());
+        let judged = judge(input, address, item.clone(), ClusterFate::Stays, &BTreeMap::new(), requirements);
+        let cause = (*address).clone();
+        let fate = match judged.verdict.action {
+            Action::Replace => ClusterFate::Replaced(cause),
+            Action::Create if recorded && was_made => ClusterFate::Lost(cause),
+            Action::Create if recorded => ClusterFate::Lost(cause),
+            Action::Delete | Action::Forget => ClusterFate::Deleted(cause),
+            Action::NoOp | Action::Create | Action::Update | Action::Import => continue,
+        };
+        fates.insert(item.target.clone(), fate);
+    }
+    fates
+}
+
+/// Resources that no deployment of this plan compiled: workloads that must roll, and tenants that come back with their
+/// cluster exactly as recorded.
+fn extra_resources(
+    input: &PlanInput,
+    targets: &BTreeMap<Scope, Target>,
+    fates: &BTreeMap<Target, ClusterFate>,
+    requirements: &mut Requirements,
+) -> Vec<(Target, Resource)> {
+    let mut extra = Vec::new();
+    if input.mode != Mode::Destroy {
+        for deployment in &input.deployments {
+            let scope = Scope::deployment(&deployment.name);
+            let rollout = crate::plan::rollout::rollout(input, &deployment.resources, &scope);
+            extra.extend(rollout.workloads.into_iter().map(|workload| (deployment.target.clone(), workload)));
+            if !rollout.missing.is_empty() {
+                requirements.bodies.entry(scope).or_default().extend(rollout.missing);
+            }
+        }
+    }
+    for (target, fate) in fates {
+        let Some(cluster) = target.kind_cluster() else { continue };
+        if matches!(fate, ClusterFate::Deleted(_)) {
+            continue;
+        }
+        let Some(register) = input.states.get(&Scope::cluster(cluster)) else { continue };
+        for (name, tenant) in &register.tenants {
+            let scope = Scope::deployment(name);
+            if input.deployments.iter().any(|deployment| deployment.name == *name) {
+                continue;
+            }
+            match input.states.get(&scope) {
+                Some(state) => revive_tenant(state, &scope, targets, &mut extra, requirements),
+                None if input.unreadable.contains_key(&scope) => {}
+                None => {
+                    requirements.tenants.insert(scope, tenant.directory.clone());
+                }
+            }
+        }
+    }
+    extra
+}
+
+fn revive_tenant(
+    state: &State,
+    scope: &Scope,
+    targets: &BTreeMap<Scope, Target>,
+    extra: &mut Vec<(Target, Resource)>,
+    requirements: &mut Requirements,
+) {
+    let Some(target) = targets.get(scope) else { return };
+    for (address, recorded) in &state.resources {
+        // What was on its way out when the cluster went is not brought back.
+        if recorded.status == Status::Pending(Action::Delete) {
+            continue;
+        }
+        match revive(address, recorded) {
+            Some(resource) => extra.push((target.clone(), resource)),
+            None if recorded.desired.value.is_none() => {
+                requirements.bodies.entry(scope.clone()).or_default().insert(recorded.desired.digest);
+            }
+            None => {}
+        }
+    }
+}
+
+fn judge<'a>(
+    input: &'a PlanInput,
+    address: &'a Address,
+    item: Item<'a>,
+    fate: ClusterFate,
+    ignored: &BTreeMap<Scope, Vec<String>>,
+    requirements: &mut Requirements,
+) -> Judged<'a> {
+    let comparison = match (item.desired, item.recorded) {
+        (Some(desired), Some(_)) => {
+            let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
+            let digest = desired_digest(input, desired);
+            compare(address, &item, digest, rules)
+        }
+        _ => Comparison::default(),
+    };
+    if !comparison.missing.is_empty() {
+        requirements.bodies.entry(address.scope.clone()).or_default().extend(&comparison.missing);
+    }
+    let live_completed = item.live.is_some_and(|live| is_completed_job(&live.attributes));
+    let recorded_completed = item.recorded.is_some_and(|recorded| recorded.completed);
+    let rerun = input.rerun_jobs && !matches!(fate, ClusterFate::Stays);
+    let verdict = decide(Facts {
+        desired: item.desired.is_some(),
+        recorded: item.recorded.map(|recorded| &recorded.status),
+        presence: item.presence,
+        cluster: fate,
+        fields: comparison.verdict.clone(),
+        completed_job: address.resource_type == ResourceType::Job && (live_completed || recorded_completed) && !rerun,
+        import: input.mode == Mode::Import,
+        replace_requested: input.replace.contains(address),
+        destroying: input.mode == Mode::Destroy,
+    });
+    Judged { item, verdict, comparison }
+}
+
+fn desired_digest(input: &PlanInput, desired: &Resource) -> Digest {
+    // A workload that rolls differs from what was compiled under its address; only compiled ones are in the table.
+    let compiled = input.digests.get(&desired.address).copied();
+    let rolls = crate::plan::rollout::is_annotated(&desired.attributes);
+    compiled.filter(|_| !rolls).unwrap_or_else(|| desired.digest())
+}
+
+/// Whether a live Job has completed.
+#[must_use]
+pub fn is_completed_job(job: &serde_json::Value) -> bool {
+    let conditions = job["status"]["conditions"].as_array();
+    conditions.is_some_and(|conditions| {
+        conditions.iter().any(|condition| condition["type"] == "Complete" && condition["status"] == "True")
+    })
+}
+
+/// What is shown of a change must be loaded: the recorded form of everything that goes away.
+fn require_bodies_of_changes(judgement: &Judgement<'_>, requirements: &mut Requirements) {
+    for (address, judged) in &judgement.resources {
+        let Some(recorded) = judged.item.recorded else { continue };
+        let shown = matches!(judged.verdict.action, Action::Delete | Action::Replace | Action::Update);
+        if shown && recorded.desired.value.is_none() {
+            requirements.bodies.entry(address.scope.clone()).or_default().insert(recorded.desired.digest);
+        }
+    }
+}
+
+fn write_plan(judgement: &Judgement<'_>) -> Plan {
+    let input = judgement.input;
+    let mut changes: Vec<Change> = Vec::new();
+    let mut unchanged = 0;
+    let mut completed_jobs = Vec::new();
+    for (address, judged) in &judgement.resources {
+        if judged.verdict.action.is_change() {
+            changes.push(change(address, judged));
+        } else if judged.item.desired.is_some() || judged.item.recorded.is_some() {
+            unchanged += 1;
+        }
+        let newly = judged.item.recorded.is_some_and(|recorded| !recorded.completed)
+            && judged.item.live.is_some_and(|live| is_completed_job(&live.attributes));
+        if newly && address.resource_type == ResourceType::Job {
+            completed_jobs.push((*address).clone());
+        }
+    }
+    let drift = drift_of(judgement);
+    let register = crate::plan::register::register_changes(judgement);
+    let forecast = crate::plan::forecast::forecast(judgement);
+    let blast_radius = crate::plan::blast_radius::blast_radius(judgement);
+    let mut findings: Vec<Finding> = input.findings.clone();
+    for compilation in judgement.composition.clusters.values() {
+        findings.extend(compilation.findings.iter().cloned());
+    }
+    findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius));
+    suppress(input, &mut findings);
+    findings.sort_by(|left, right| {
+        (std::cmp::Reverse(left.severity), left.code, &left.subject, &left.place, &left.message).cmp(&(
+            std::cmp::Reverse(right.severity),
+            right.code,
+            &right.subject,
+            &right.place,
+            &right.message,
+        ))
+    });
+    findings.dedup();
+    let identities = input
+        .world
+        .iter()
+        .filter_map(|(target, observed)| Some((target.clone(), observed.identity.clone()?)))
+        .filter(|(target, _)| judgement.beliefs.get(target) == Some(&Belief::Trusted))
+        .collect();
+    let mut plan = Plan {
+        format_version: PLAN_FORMAT_VERSION.to_owned(),
+        id: String::new(),
+        change_id: String::new(),
+        mode: input.mode,
+        deployments: input.deployments.iter().map(|deployment| deployment.name.clone()).collect(),
+        states: state_references(judgement),
+        consulted: consulted(judgement),
+        identities,
+        inputs_digest: input.inputs_digest.clone(),
+        changes,
+        unchanged,
+        drift,
+        forecast,
+        blast_radius,
+        findings,
+        consents_given: input.consents.clone(),
+        register,
+        completed_jobs,
+        simulated: input.simulated,
+    };
+    plan.id = crate::plan::identify::plan_id(&plan);
+    plan.change_id = crate::plan::identify::change_id(&plan, input);
+    plan
+}
+
+/// Suppressed codes are not reported; refusals, consents and errors are never suppressed.
+fn suppress(input: &PlanInput, findings: &mut Vec<Finding>) {
+    let codes: BTreeSet<&str> =
+        input.deployments.iter().flat_map(|deployment| deployment.suppressed.keys()).map(String::as_str).collect();
+    if !codes.is_empty() {
+        findings.retain(|finding| {
+            finding.severity > Severity::Warning || !codes.contains(finding.code.to_string().as_str())
+        });
+    }
+}
+
+fn state_references(judgement: &Judgement<'_>) -> Vec<StateReference> {
+    let used: BTreeSet<&Scope> = judgement.resources.keys().map(|address| &address.scope).collect();
+    judgement
+        .input
+        .states
+        .values()
+        .filter(|state| used.contains(&state.scope) || judgement.input.scopes().contains(&state.scope))
+        .map(|state| StateReference {
+            scope: state.scope.clone(),
+            lineage: state.lineage.clone(),
+            serial: state.serial,
+        })
+        .collect()
+}
+
+fn consulted(judgement: &Judgement<'_>) -> BTreeMap<Target, Consulted> {
+    judgement
+        .input
+        .deployments
+        .iter()
+        .map(|deployment| {
+            let target = &deployment.target;
+            let consulted = match judgement.beliefs.get(target) {
+                _ if judgement.input.offline => Consulted::Offline,
+                Some(Belief::Doubted(reason)) => Consulted::Unknown(crate::plan::danger::unknown_text(reason)),
+                _ => Consulted::Live,
+            };
+            (target.clone(), consulted)
+        })
+        .collect()
+}
+
+fn change(address: &Address, judged: &Judged<'_>) -> Change {
+    let Judged { item, verdict, comparison } = judged;
+    let action = verdict.action;
+    let before = match (item.live, item.recorded) {
+        (_, Some(recorded)) if action != Action::Create => recorded.desired.value.as_deref().cloned(),
+        (Some(live), None) => Some(live.attributes.clone()),
+        _ => None,
+    };
+    let mut after = item.desired.map(|desired| desired.attributes.clone());
+    if action == Action::Import
+        && let (Some(desired), Some(live)) = (item.desired, item.live)
+    {
+        after = Some(crate::plan::difference::adopted(&desired.attributes, &live.attributes));
+    }
+    if action == Action::Forget || action == Action::Delete {
+        after = None;
+    }
+    let taken = comparison.differences.iter().any(|difference| difference.origin == DifferenceOrigin::Drift)
+        || comparison.drift.iter().any(|field| !field.manager.is_empty());
+    let recorded_key = item.recorded.map(|recorded| recorded.key.clone());
+    let desired_key = item.desired.map(Resource::key);
+    let key = match (recorded_key, desired_key) {
+        (Some(recorded), _) if matches!(action, Action::Delete | Action::Forget) => recorded,
+        (_, Some(desired)) => desired,
+        (Some(recorded), None) => recorded,
+        // A resource is in the plan because it is desired or recorded.
+        (None, None) => crate::address::ObjectKey::new(address.resource_type, "", address.short_name()),
+    };
+    let expected_uid = item
+        .live
+        .map(|live| live.uid.clone())
+        .or_else(|| item.recorded.map(|recorded| recorded.uid.clone()))
+        .filter(|uid| !uid.is_empty() && action != Action::Create);
+    let replaced_key = item
+        .recorded
+        .map(|recorded| recorded.key.clone())
+        .filter(|recorded| action == Action::Replace && *recorded != key);
+    Change {
+        address: address.clone(),
+        replaced_key,
+        key,
+        target: item.target.clone(),
+        action,
+        reason: verdict.reason.clone(),
+        before,
+        after,
+        differences: if matches!(action, Action::Update | Action::Replace) {
+            comparison.differences.clone()
+        } else {
+            Vec::new()
+        },
+        needs: item.desired.map(|desired| desired.needs.clone()).unwrap_or_default(),
+        needed: item.recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
+        expected_uid,
+        assumed: item.presence == Presence::Unknown,
+        force_conflicts: taken,
+        place: item.desired.and_then(|desired| desired.place.clone()),
+    }
+}
+
+fn drift_of(judgement: &Judgement<'_>) -> Vec<Drift> {
+    let mut drift = Vec::new();
+    for (address, judged) in &judgement.resources {
+        let Some(recorded) = judged.item.recorded.filter(|recorded| recorded.status == Status::Settled) else {
+            continue;
+        };
+        let kind = match judged.item.presence {
+            Presence::Absent if !recorded.completed => DriftKind::Removed,
+            Presence::RemadeByOthers => DriftKind::Remade,
+            Presence::Present | Presence::RemadeByUs if !judged.comparison.drift.is_empty() => DriftKind::Changed,
+            _ => continue,
+        };
+        // What a cluster takes along when it goes is the cluster's drift, not a hundred others.
+        let with_cluster = matches!(judgement.fates.get(judged.item.target), Some(ClusterFate::Lost(_)))
+            && address.resource_type != ResourceType::KindCluster;
+        if kind == DriftKind::Removed && with_cluster {
+            continue;
+        }
+        drift.push(Drift { address: (*address).clone(), kind, fields: judged.comparison.drift.clone() });
+    }
+    drift
+}
+
+/// Whether a reason names a resource as its cause.
+#[must_use]
+pub fn cause(reason: &Reason) -> Option<&Address> {
+    match reason {
+        Reason::Cascade { cause }
+        | Reason::ClusterReplaced { cause }
+        | Reason::ClusterLost { cause }
+        | Reason::ClusterDeleted { cause } => Some(cause),
+        _ => None,
+    }
+}
+
+/// The live cluster of a target, when it was seen.
+#[must_use]
+pub fn live_cluster<'a>(input: &'a PlanInput, target: &Target) -> Option<&'a crate::resource::Live> {
+    match &input.world.get(target)?.cluster {
+        Observed::Present(live) => Some(live),
+        Observed::Absent | Observed::Unknown(_) => None,
+    }
+}

@@ -1,0 +1,102 @@
+//! Making an input comparable: secrets fingerprinted, observed secrets masked, digests computed once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::address::{ObjectKey, ResourceType};
+use crate::apply::{ObserveRequest, TargetRequest};
+use crate::plan::{Mode, PlanInput};
+use crate::resource::{Target, cluster_scope};
+use crate::secret::{Fingerprinter, add_fingerprints, mask_observed};
+
+/// Fingerprints the desired secrets, masks the observed ones and computes digests. Call it once, after the world and the
+/// secrets are filled in; the plan of an input that was not prepared compares no secrets.
+pub fn prepare(input: &mut PlanInput) {
+    for deployment in &mut input.deployments {
+        let fingerprinter = input.fingerprinters.get(&deployment.name);
+        for resource in &mut deployment.resources {
+            add_fingerprints(&mut resource.attributes, &input.secrets, fingerprinter);
+        }
+    }
+    input.digests = input
+        .deployments
+        .iter()
+        .flat_map(|deployment| &deployment.resources)
+        .map(|resource| (resource.address.clone(), resource.digest()))
+        .collect();
+    let mut shapes: BTreeMap<(&Target, ObjectKey), (&serde_json::Value, Option<&Fingerprinter>)> = BTreeMap::new();
+    for deployment in &input.deployments {
+        let fingerprinter = input.fingerprinters.get(&deployment.name);
+        for resource in &deployment.resources {
+            shapes.insert((&deployment.target, resource.key()), (&resource.attributes, fingerprinter));
+        }
+    }
+    for (target, observed) in &mut input.world {
+        let Ok(objects) = &mut observed.objects else { continue };
+        for (key, live) in objects {
+            let shape = shapes.get(&(target, key.clone()));
+            let fingerprinter = shape.and_then(|(_, fingerprinter)| *fingerprinter);
+            mask_observed(&mut live.attributes, shape.map(|(shape, _)| *shape), fingerprinter);
+        }
+    }
+}
+
+/// What has to be looked at for a plan of this input: one LIST per kind and target.
+#[must_use]
+pub fn observe_request(input: &PlanInput) -> ObserveRequest {
+    let mut request = ObserveRequest::new();
+    for deployment in &input.deployments {
+        let entry = request.entry(deployment.target.clone()).or_default();
+        add_types(entry, deployment.resources.iter().map(|resource| resource.address.resource_type));
+        if let Some(scope) = cluster_scope(&deployment.target) {
+            // What a cluster may hold that nobody recorded, for blast radius and forecast.
+            entry.types.extend([
+                ResourceType::KindMount,
+                ResourceType::KindPort,
+                ResourceType::Namespace,
+                ResourceType::PersistentVolumeClaim,
+                ResourceType::Secret,
+                ResourceType::Deployment,
+                ResourceType::Job,
+            ]);
+            let ingress =
+                deployment.tenant.wishes.ingress || input.states.get(&scope).is_some_and(|state| !state.is_new());
+            if ingress {
+                add_types(entry, CADDY_TYPES.iter().copied());
+            }
+            if let Some(state) = input.states.get(&scope) {
+                add_types(entry, state.resources.keys().map(|address| address.resource_type));
+            }
+        }
+        if let Some(state) = input.states.get(&crate::address::Scope::deployment(&deployment.name)) {
+            add_types(entry, state.resources.keys().map(|address| address.resource_type));
+        }
+    }
+    if input.mode != Mode::Destroy {
+        for deployment in &input.deployments {
+            let entry = request.entry(deployment.target.clone()).or_default();
+            entry.keys.extend(deployment.resources.iter().map(crate::resource::Resource::key));
+        }
+    }
+    request
+}
+
+/// The kinds of the Caddy system's objects.
+const CADDY_TYPES: [ResourceType; 12] = [
+    ResourceType::Namespace,
+    ResourceType::ServiceAccount,
+    ResourceType::ClusterRole,
+    ResourceType::ClusterRoleBinding,
+    ResourceType::ConfigMap,
+    ResourceType::Service,
+    ResourceType::IngressClass,
+    ResourceType::Deployment,
+    ResourceType::Role,
+    ResourceType::RoleBinding,
+    ResourceType::CronJob,
+    ResourceType::RuntimeClass,
+];
+
+fn add_types(entry: &mut TargetRequest, types: impl Iterator<Item = ResourceType>) {
+    let types: BTreeSet<ResourceType> = types.filter(|one| *one != ResourceType::KindCluster).collect();
+    entry.types.extend(types);
+}

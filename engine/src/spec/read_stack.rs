@@ -1,0 +1,75 @@
+//! stack.yml.
+
+use std::sync::Arc;
+
+use super::{Located, Stack};
+use crate::finding::Finding;
+use crate::yaml::{Decoder, Node, NodeKind};
+
+const KEYS: &[&str] = &["version", "name", "description", "repos", "npms", "containers", "pods", "jobs", "config"];
+const POD_KEYS: &[&str] = &["name", "repository", "path", "pre_start_command", "post_start_command"];
+
+/// Reads stack.yml; `name` is the base name of the stack's folder, which is its identity.
+#[must_use]
+pub fn read_stack(file: &Arc<str>, name: &str, text: &str) -> (Stack, Vec<Finding>) {
+    let mut stack = Stack { file: Arc::clone(file), name: name.to_owned(), ..Stack::default() };
+    let (node, findings) = crate::yaml::parse(file, text);
+    let mut decoder = Decoder::new(findings);
+    let Some(node) = node else { return (stack, decoder.findings) };
+    for (key, value) in decoder.entries("stack.yml", &node) {
+        match key.text().unwrap_or_default() {
+            "pods" => stack.pods = named_files(&mut decoder, "pods", value),
+            "jobs" => stack.jobs = named_files(&mut decoder, "jobs", value),
+            "containers" => stack.containers = decoder.strings("containers", value),
+            known if KEYS.contains(&known) => {}
+            _ => decoder.unknown_key(key, KEYS),
+        }
+    }
+    (stack, decoder.findings)
+}
+
+/// Compose-file stems: plain names, or mappings with a `name`.
+fn named_files(decoder: &mut Decoder, list: &str, node: &Node<'_>) -> Vec<Located<String>> {
+    let mut names: Vec<Located<String>> = Vec::new();
+    for item in decoder.items(list, node) {
+        let name = match &item.kind {
+            NodeKind::Mapping(entries) => {
+                for (key, _) in entries {
+                    if !POD_KEYS.contains(&key.text().unwrap_or_default()) {
+                        decoder.unknown_key(key, POD_KEYS);
+                    }
+                }
+                match item.get("name") {
+                    Some(name) => decoder.required_string("name", name),
+                    None => {
+                        decoder.invalid(
+                            &item.place,
+                            format!("an entry of `{list}` has no `name`"),
+                            Some("add `name:`"),
+                        );
+                        None
+                    }
+                }
+            }
+            _ => decoder.required_string(list, item),
+        };
+        let Some(name) = name else { continue };
+        if name.value.is_empty() || name.value.contains('/') {
+            let help = "a name here is the part of `docker-compose-NAME.yml` between the hyphen and the dot";
+            decoder.invalid(&name.place, format!("`{list}` must name compose files, not paths"), Some(help));
+        } else if let Some(earlier) = names.iter().find(|earlier| earlier.value == name.value) {
+            let earlier = earlier.place.clone();
+            decoder.invalid(
+                &name.place,
+                format!("`{}` is listed twice in `{list}`", name.value),
+                Some("keep one of them"),
+            );
+            if let Some(finding) = decoder.findings.pop() {
+                decoder.findings.push(finding.label(&earlier, "first listed here"));
+            }
+        } else {
+            names.push(name);
+        }
+    }
+    names
+}

@@ -1,0 +1,37 @@
+//! The simulated host: a Docker host with kind clusters, and remote Kubernetes clusters, without any of them.
+//!
+//! It is a part of the product: `--simulate`, `apply --rehearse`, the demo, and the scenario and fault tests run on it. It
+//! keeps the rules that matter: what kind fixes when it makes a cluster, what dies with a node and what stays on the host,
+//! ownership of fields, immutable fields, defaults, how volumes are bound and released, what refers to what. It is
+//! deterministic: ids come from a counter, time is a counter that moves one second with each change.
+
+mod defaults;
+mod directory;
+mod fault;
+mod host;
+mod immutable;
+mod machine;
+mod node;
+mod outside;
+mod paths;
+mod provider;
+mod quantity;
+mod readiness;
+mod reference;
+mod server;
+mod summary;
+mod transaction;
+mod violation;
+mod volume;
+
+#[cfg(test)]
+mod tests;
+
+pub use directory::DirectoryError;
+pub use fault::{Call, Failure, Fault};
+pub use host::{Calls, SimulatedHost};
+pub use summary::{ClusterSummary, Summary};
+pub use violation::{Violation, ViolationKind};
+
+/// The field manager the engine acts as.
+pub(crate) const MANAGER: &str = "laconic";

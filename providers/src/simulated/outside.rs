@@ -1,0 +1,128 @@
+//! What somebody else does to the host behind our back: for the demo, for drift, for tests.
+
+use laconic_engine::address::{ObjectKey, ResourceType};
+use laconic_engine::apply::{EnactError, Readiness};
+use laconic_engine::resource::{Live, Target};
+use serde_json::Value;
+
+use super::host::SimulatedHost;
+use super::{node, readiness, server};
+
+impl SimulatedHost {
+    /// Changes one field as `kubectl edit` would: the field is `manager`'s from then on. `None` takes it away.
+    ///
+    /// `path` is spelled like `spec.template.spec.containers[web].image`.
+    ///
+    /// # Errors
+    /// An object that is not there, or a change the server refuses.
+    pub fn edit_object(
+        &self,
+        target: &Target,
+        key: &ObjectKey,
+        manager: &str,
+        path: &str,
+        value: Option<Value>,
+    ) -> Result<Live, EnactError> {
+        self.change(|tx| server::edit(tx, target, key, manager, path, value))
+    }
+
+    /// Makes an object as somebody else.
+    ///
+    /// # Errors
+    /// Something that is no object this host knows, exists already, or is refused.
+    pub fn create_object(&self, target: &Target, object: &Value, manager: &str) -> Result<Live, EnactError> {
+        let key = key_of(object)?;
+        self.change(|tx| server::create(tx, target, &key, object, manager))
+    }
+
+    /// Deletes an object as somebody else.
+    ///
+    /// # Errors
+    /// A cluster that is not there, or a delete the server refuses.
+    pub fn delete_object(&self, target: &Target, key: &ObjectKey) -> Result<(), EnactError> {
+        self.change(|tx| match tx.machine().identity(target) {
+            Some(_) => server::delete(tx, target, key),
+            None => Err(server::no_cluster(target)),
+        })
+    }
+
+    /// Deletes an object and makes it again with the same contents: it has another uid, and `kubectl` owns it.
+    ///
+    /// # Errors
+    /// An object that is not there, or is in use and therefore still there.
+    pub fn recreate_object(&self, target: &Target, key: &ObjectKey) -> Result<Live, EnactError> {
+        self.change(|tx| {
+            let attributes = server::live(tx, target, key)?.attributes;
+            server::delete(tx, target, key)?;
+            server::create(tx, target, key, &attributes, "kubectl")
+        })
+    }
+
+    /// Makes a kind cluster as somebody else; `attributes` as in a desired kind cluster, with its `name`.
+    ///
+    /// # Errors
+    /// What kind would refuse.
+    pub fn create_cluster(&self, attributes: &Value) -> Result<(), EnactError> {
+        let name = attributes["name"].as_str().unwrap_or("kind");
+        self.change(|tx| node::create(tx, name, attributes))
+    }
+
+    /// Deletes a kind cluster as somebody else; the host's files stay.
+    ///
+    /// # Errors
+    /// A directory that cannot be written.
+    pub fn delete_cluster(&self, name: &str) -> Result<(), EnactError> {
+        self.change(|tx| {
+            node::delete(tx, name);
+            Ok(())
+        })
+    }
+
+    /// Deletes a kind cluster and makes an empty one of the same name and configuration.
+    ///
+    /// # Errors
+    /// A cluster that is not there.
+    pub fn replace_cluster(&self, name: &str) -> Result<(), EnactError> {
+        self.change(|tx| node::replace(tx, name))
+    }
+
+    /// Lets time pass: every workload that can become ready does, and its pods write to their volumes.
+    ///
+    /// # Errors
+    /// A directory that cannot be written.
+    pub fn settle(&self) -> Result<(), EnactError> {
+        self.change(|tx| {
+            let kinds = tx.machine().clusters.keys().cloned().map(Target::Kind);
+            let remotes = tx.machine().remotes.keys().cloned().map(Target::Kubernetes);
+            let targets: Vec<Target> = kinds.chain(remotes).collect();
+            let rounds = tx.machine().polls_until_ready.saturating_add(1);
+            for target in targets {
+                for resource_type in [ResourceType::Deployment, ResourceType::Job] {
+                    for object in tx.machine().objects_of(&target, resource_type) {
+                        let mut left = rounds;
+                        while left > 0 && matches!(readiness::ask(tx, &target, &object.key), Readiness::Progressing(_))
+                        {
+                            left -= 1;
+                        }
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The key of an object by what it says of itself.
+fn key_of(object: &Value) -> Result<ObjectKey, EnactError> {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let resource_type = ResourceType::from_kind(kind)
+        .filter(|resource_type| resource_type.is_kubernetes())
+        .ok_or_else(|| EnactError::Refused(format!("no matches for kind \"{kind}\"")))?;
+    let text = |member: &str| object["metadata"][member].as_str().unwrap_or_default();
+    let namespace = match (resource_type.is_namespaced(), text("namespace")) {
+        (false, _) => "",
+        (true, "") => "default",
+        (true, namespace) => namespace,
+    };
+    Ok(ObjectKey::new(resource_type, namespace, text("name")))
+}

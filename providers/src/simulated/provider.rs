@@ -1,0 +1,213 @@
+//! The simulated host as a provider.
+
+use std::collections::BTreeMap;
+
+use futures::future::{BoxFuture, FutureExt as _, ready};
+use laconic_engine::address::{ObjectKey, ResourceType};
+use laconic_engine::apply::{EnactError, Enacted, ObserveRequest, Operation, Provider, Readiness, Step, TargetRequest};
+use laconic_engine::resource::{Live, Observed, ObservedTarget, Target, UnknownReason, World};
+use serde_json::{Value, json};
+
+use super::fault::Call;
+use super::host::SimulatedHost;
+use super::machine::{Machine, StoredObject, of_type};
+use super::server::Change;
+use super::transaction::Transaction;
+use super::violation::ViolationKind;
+use super::{MANAGER, node, readiness, reference, server};
+
+impl Provider for SimulatedHost {
+    fn observe<'a>(&'a self, request: &'a ObserveRequest) -> BoxFuture<'a, World> {
+        let (mut list, mut get) = (0, 0);
+        for wanted in request.values() {
+            list += wanted.types.iter().filter(|resource_type| resource_type.is_kubernetes()).count() as u64;
+            get += single_keys(wanted).count() as u64;
+        }
+        let seen = self.serve_look(
+            |calls| {
+                calls.observe += 1;
+                calls.list += list;
+                calls.get += get;
+            },
+            |machine| {
+                request.iter().map(|(target, wanted)| (target.clone(), observe(machine, target, wanted))).collect()
+            },
+        );
+        let world = seen.unwrap_or_else(|error| {
+            let reason = match error {
+                EnactError::Refused(detail) => UnknownReason::Forbidden(detail),
+                error => UnknownReason::Unreachable(error.to_string()),
+            };
+            request
+                .keys()
+                .map(|target| {
+                    let unknown =
+                        ObservedTarget { objects: Err(reason.clone()), ..ObservedTarget::unknown(reason.clone()) };
+                    (target.clone(), unknown)
+                })
+                .collect()
+        });
+        ready(world).boxed()
+    }
+
+    fn enact<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>> {
+        let count = |calls: &mut super::host::Calls| match step.operation {
+            Operation::Create => calls.create += 1,
+            Operation::Update => calls.update += 1,
+            Operation::Delete => calls.delete += 1,
+        };
+        ready(self.serve_change(Call::Enact, count, |tx| enact(tx, step))).boxed()
+    }
+
+    fn readiness<'a>(&'a self, target: &'a Target, key: &'a ObjectKey) -> BoxFuture<'a, Result<Readiness, EnactError>> {
+        let count = |calls: &mut super::host::Calls| calls.readiness += 1;
+        ready(self.serve_change(Call::Readiness, count, |tx| Ok(readiness::ask(tx, target, key)))).boxed()
+    }
+}
+
+/// The keys that no LIST of the same request covers.
+fn single_keys(wanted: &TargetRequest) -> impl Iterator<Item = &ObjectKey> {
+    let is_single = |key: &&ObjectKey| key.resource_type.is_kubernetes() && !wanted.types.contains(&key.resource_type);
+    wanted.keys.iter().filter(is_single)
+}
+
+fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> ObservedTarget {
+    let Some(stored) = machine.objects(target) else {
+        return ObservedTarget { identity: None, cluster: Observed::Absent, objects: Ok(BTreeMap::new()) };
+    };
+    let mut objects = BTreeMap::new();
+    for resource_type in &wanted.types {
+        objects.extend(of_type(&stored, *resource_type).map(|object| (object.key.clone(), object.live())));
+    }
+    for key in single_keys(wanted) {
+        if let Some(object) = stored.get(key) {
+            objects.insert(key.clone(), object.live());
+        }
+    }
+    let identity = machine.identity(target);
+    let cluster = match target {
+        Target::Kind(name) => match machine.clusters.get(name) {
+            Some(cluster) => {
+                objects.extend(node::facts(cluster));
+                Observed::Present(node::live(cluster))
+            }
+            None => Observed::Absent,
+        },
+        Target::Kubernetes(name) => Observed::Present(Live {
+            uid: identity.as_ref().map(|identity| identity.kube_system.clone()).unwrap_or_default(),
+            attributes: json!({"server": format!("https://{name}.invalid:6443")}),
+            owners: Vec::new(),
+            terminating: false,
+        }),
+    };
+    ObservedTarget { identity, cluster, objects: Ok(objects) }
+}
+
+fn enact(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {
+    match step.key.resource_type {
+        ResourceType::KindCluster => enact_cluster(tx, step),
+        ResourceType::KindMount | ResourceType::KindPort => enact_fact(tx, step),
+        _ => enact_object(tx, step),
+    }
+}
+
+fn wanted(step: &Step) -> Result<&Value, EnactError> {
+    step.object.as_ref().ok_or_else(|| EnactError::Refused(format!("no object was given for {}", step.key)))
+}
+
+fn check_uid(step: &Step, found: &str) -> Result<(), EnactError> {
+    match step.expected_uid.as_deref() {
+        Some(expected) if expected != found => {
+            Err(EnactError::Stale(format!("{}: expected uid {expected}, found {found}", step.key)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn enact_cluster(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {
+    let name = step.target.name();
+    match step.operation {
+        Operation::Create => {
+            node::create(tx, name, wanted(step)?)?;
+            let live = tx.machine().clusters.get(name).map(node::live);
+            Ok(Enacted { live, identity: tx.machine().identity(&step.target) })
+        }
+        Operation::Update => Err(EnactError::Refused(
+            "kind cannot change a running cluster: it has to be deleted and created again".to_owned(),
+        )),
+        Operation::Delete => {
+            if let Some(cluster) = tx.machine().clusters.get(name) {
+                let found = cluster.node.clone();
+                check_uid(step, &found).inspect_err(|_| note_other_uid(tx, step, &found))?;
+                node::delete(tx, name);
+            }
+            Ok(Enacted { live: None, identity: None })
+        }
+    }
+}
+
+fn enact_fact(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {
+    let name = step.target.name();
+    if step.operation == Operation::Delete {
+        return match tx.machine().clusters.contains_key(name) {
+            false => Ok(Enacted { live: None, identity: None }),
+            true => Err(EnactError::Refused(format!(
+                "`{}` goes only with the cluster: kind fixes it when it makes the cluster",
+                step.key.name
+            ))),
+        };
+    }
+    let live = node::verify(tx.machine(), name, &step.key, wanted(step)?)?;
+    Ok(Enacted { live: Some(live), identity: None })
+}
+
+fn enact_object(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {
+    let (target, key) = (&step.target, &step.key);
+    let live = match step.operation {
+        Operation::Create => Some(server::create(tx, target, key, wanted(step)?, MANAGER)?),
+        Operation::Update => {
+            let change = Change { manager: MANAGER, force: step.force_conflicts };
+            Some(server::update(tx, target, key, wanted(step)?, step.expected_uid.as_deref(), &change)?)
+        }
+        Operation::Delete => {
+            delete_object(tx, step)?;
+            None
+        }
+    };
+    if live.is_some()
+        && let Some(object) = tx.machine().object(target, key)
+    {
+        for to in reference::missing(tx.machine(), target, &object) {
+            tx.violate(target, key, ViolationKind::MissingReference { to });
+        }
+    }
+    Ok(Enacted { live, identity: None })
+}
+
+fn note_other_uid(tx: &mut Transaction<'_>, step: &Step, found: &str) {
+    let expected = step.expected_uid.clone().unwrap_or_default();
+    tx.violate(&step.target, &step.key, ViolationKind::DeletedOtherUid { expected, found: found.to_owned() });
+}
+
+fn delete_object(tx: &mut Transaction<'_>, step: &Step) -> Result<(), EnactError> {
+    let (target, key) = (&step.target, &step.key);
+    if tx.machine().identity(target).is_none() {
+        return Err(server::no_cluster(target));
+    }
+    let Some(object) = tx.machine().object(target, key) else { return Ok(()) };
+    check_uid(step, &object.uid).inspect_err(|_| note_other_uid(tx, step, &object.uid))?;
+    note_careless_delete(tx, target, &object);
+    server::delete(tx, target, key)
+}
+
+fn note_careless_delete(tx: &mut Transaction<'_>, target: &Target, object: &StoredObject) {
+    if object.is_terminating() {
+        return;
+    }
+    if !node::is_ours(object) {
+        tx.violate(target, &object.key, ViolationKind::DeletedUnowned);
+    }
+    if let Some(by) = reference::user_of(tx.machine(), target, &object.key) {
+        tx.violate(target, &object.key, ViolationKind::DeletedInUse { by });
+    }
+}

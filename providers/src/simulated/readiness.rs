@@ -1,0 +1,161 @@
+//! Whether objects work. Being asked is what makes simulated time pass for a workload.
+
+use laconic_engine::address::{ObjectKey, ResourceType};
+use laconic_engine::apply::Readiness;
+use laconic_engine::resource::Target;
+use serde_json::{Value, json};
+
+use super::machine::StoredObject;
+use super::transaction::Transaction;
+use super::{reference, volume};
+
+/// The namespace of the ingress controller.
+const INGRESS_NAMESPACE: &str = "caddy-system";
+
+/// Looks at one object and lets its controller take a step.
+pub fn ask(tx: &mut Transaction<'_>, target: &Target, key: &ObjectKey) -> Readiness {
+    if !key.resource_type.is_kubernetes() {
+        return match tx.machine().identity(target) {
+            Some(_) => Readiness::Ready,
+            None => Readiness::Failed("the cluster does not exist".to_owned()),
+        };
+    }
+    let Some(object) = tx.machine().object(target, key) else {
+        return Readiness::Failed("it does not exist".to_owned());
+    };
+    match key.resource_type {
+        ResourceType::Deployment | ResourceType::Job => ask_workload(tx, target, &object),
+        ResourceType::PersistentVolumeClaim => ask_claim(tx, target, &object),
+        ResourceType::PersistentVolume if object.text("/status/phase") == "Released" => {
+            Readiness::Progressing("it is released: the claim it was bound to is gone".to_owned())
+        }
+        ResourceType::Ingress if matches!(target, Target::Kind(_)) => {
+            let controllers = tx.machine().objects_of(target, ResourceType::Deployment);
+            match controllers.iter().any(|controller| &*controller.key.namespace == INGRESS_NAMESPACE) {
+                true => Readiness::Ready,
+                false => Readiness::Progressing("no ingress controller runs".to_owned()),
+            }
+        }
+        _ => Readiness::Ready,
+    }
+}
+
+fn ask_claim(tx: &Transaction<'_>, target: &Target, claim: &StoredObject) -> Readiness {
+    if claim.text("/status/phase") == "Bound" || volume::waits_for_consumer(tx.machine(), target, claim) {
+        return Readiness::Ready;
+    }
+    let name = claim.text("/spec/volumeName");
+    if name.is_empty() {
+        return Readiness::Progressing("no volume fits it".to_owned());
+    }
+    let volume = tx.machine().object(target, &ObjectKey::new(ResourceType::PersistentVolume, "", name));
+    Readiness::Progressing(match volume {
+        None => format!("volume \"{name}\" does not exist"),
+        Some(volume) if volume.attributes["spec"].get("claimRef").is_some() => {
+            format!("volume \"{name}\" already bound to a different claim")
+        }
+        Some(_) => format!("volume \"{name}\" does not fit: its class or size differs"),
+    })
+}
+
+fn ask_workload(tx: &mut Transaction<'_>, target: &Target, object: &StoredObject) -> Readiness {
+    let key = &object.key;
+    let attributes = &object.attributes;
+    let is_job = key.resource_type == ResourceType::Job;
+    let replicas = attributes["spec"]["replicas"].as_u64().unwrap_or(1);
+    if !is_job && replicas == 0 {
+        return Readiness::Ready;
+    }
+    if is_job && let Some(outcome) = ended(attributes) {
+        return outcome;
+    }
+    if let Some(reason) = obstacle(tx, target, object) {
+        return Readiness::Progressing(reason);
+    }
+    if let Some((container, image)) = images(attributes).find(|(_, image)| image.contains("does-not-exist")) {
+        return Readiness::Failed(format!("{container}: ImagePullBackOff: Back-off pulling image \"{image}\""));
+    }
+    let mut next = object.clone();
+    next.polls = next.polls.saturating_add(1);
+    if object.polls < tx.machine().polls_until_ready {
+        let image = images(attributes).next().map(|(_, image)| image.to_owned()).unwrap_or_default();
+        let reason = match is_job {
+            true => format!("0 of 1 completions: pulling image \"{image}\""),
+            false => format!("0 of {replicas} replicas ready: pulling image \"{image}\""),
+        };
+        tx.put(target, next);
+        return Readiness::Progressing(reason);
+    }
+    let is_failure = is_job && images(attributes).any(|(_, image)| image.contains("fails"));
+    let status = status(&next, is_job, is_failure, replicas, &tx.now());
+    if next.attributes["status"] != status {
+        next.attributes["status"] = status;
+        tx.put(target, next.clone());
+        if !is_failure {
+            volume::write_data(tx, target, &next);
+        }
+    }
+    match is_failure {
+        true => ended(&next.attributes).unwrap_or(Readiness::Ready),
+        false => Readiness::Ready,
+    }
+}
+
+fn status(object: &StoredObject, is_job: bool, is_failure: bool, replicas: u64, now: &str) -> Value {
+    if !is_job {
+        return json!({
+            "observedGeneration": object.attributes["metadata"]["generation"], "replicas": replicas,
+            "updatedReplicas": replicas, "readyReplicas": replicas, "availableReplicas": replicas,
+            "conditions": [{"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"}],
+        });
+    }
+    if is_failure {
+        return json!({"failed": 1, "conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded",
+            "message": "Job has reached the specified backoff limit"}]});
+    }
+    let started = object.text("/metadata/creationTimestamp");
+    json!({"succeeded": 1, "startTime": started, "completionTime": now,
+           "conditions": [{"type": "Complete", "status": "True"}]})
+}
+
+/// How a Job ended, once it has.
+fn ended(attributes: &Value) -> Option<Readiness> {
+    let conditions = attributes["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().find_map(|condition| match condition["type"].as_str() {
+        Some("Complete") => Some(Readiness::Ready),
+        Some("Failed") => Some(Readiness::Failed(format!(
+            "{}: {}",
+            condition["reason"].as_str().unwrap_or_default(),
+            condition["message"].as_str().unwrap_or_default()
+        ))),
+        _ => None,
+    })
+}
+
+/// What keeps a workload's pods from starting.
+fn obstacle(tx: &Transaction<'_>, target: &Target, object: &StoredObject) -> Option<String> {
+    let missing = reference::missing(tx.machine(), target, object);
+    if let Some(missing) = missing.first() {
+        let kind = missing.resource_type.kind().to_lowercase();
+        return Some(format!("{kind} \"{}\" not found", missing.name));
+    }
+    let class = object.text("/spec/template/spec/runtimeClassName");
+    let class_key = ObjectKey::new(ResourceType::RuntimeClass, "", class);
+    if !class.is_empty() && tx.machine().object(target, &class_key).is_none() {
+        return Some(format!("RuntimeClass \"{class}\" not found"));
+    }
+    let unbound = reference::references(&object.key, &object.attributes).into_iter().find(|reference| {
+        reference.to.resource_type == ResourceType::PersistentVolumeClaim
+            && volume::storage_of_claim(tx.machine(), target, &reference.to).is_none()
+            && tx.machine().object(target, &reference.to).is_some_and(|claim| claim.text("/status/phase") != "Bound")
+    })?;
+    Some(format!("persistentvolumeclaim \"{}\" is not bound", unbound.to.name))
+}
+
+/// The containers of a workload with their images.
+fn images(attributes: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let pod = &attributes["spec"]["template"]["spec"];
+    ["initContainers", "containers"].into_iter().flat_map(|name| pod[name].as_array().into_iter().flatten()).map(
+        |container| (container["name"].as_str().unwrap_or_default(), container["image"].as_str().unwrap_or_default()),
+    )
+}

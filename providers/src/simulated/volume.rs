@@ -1,0 +1,232 @@
+//! Volumes: which claim is bound to which volume, where the bytes are, and what becomes of them.
+
+use std::sync::Arc;
+
+use laconic_engine::address::{ObjectKey, ResourceType};
+use laconic_engine::resource::Target;
+use serde_json::{Value, json};
+
+use super::machine::{FileEntry, FileSystem, Machine, StoredObject};
+use super::quantity;
+use super::reference;
+use super::transaction::{Mutation, Transaction};
+
+/// The class that provisions volumes when a claim names none.
+const DYNAMIC_CLASS: &str = "standard";
+
+/// Lets the volume controllers act when an object of that type was made, changed or deleted.
+pub fn settle_after(tx: &mut Transaction<'_>, target: &Target, resource_type: ResourceType) {
+    if matches!(
+        resource_type,
+        ResourceType::PersistentVolume
+            | ResourceType::PersistentVolumeClaim
+            | ResourceType::Deployment
+            | ResourceType::Job
+    ) {
+        settle(tx, target);
+    }
+}
+
+/// Lets the volume controllers act: what is marked and unused goes, what fits together is bound, what lost its claim is
+/// released.
+pub fn settle(tx: &mut Transaction<'_>, target: &Target) {
+    for claim in tx.machine().objects_of(target, ResourceType::PersistentVolumeClaim) {
+        if claim.is_terminating() && reference::user_of(tx.machine(), target, &claim.key).is_none() {
+            remove_claim(tx, target, &claim.key);
+        }
+    }
+    for volume in tx.machine().objects_of(target, ResourceType::PersistentVolume) {
+        settle_volume(tx, target, &volume);
+    }
+    for claim in tx.machine().objects_of(target, ResourceType::PersistentVolumeClaim) {
+        if claim.text("/status/phase") == "Pending" && !claim.is_terminating() {
+            bind(tx, target, &claim);
+        }
+    }
+}
+
+/// Takes a claim away; its volume is released or, with the policy `Delete`, goes with its bytes.
+pub fn remove_claim(tx: &mut Transaction<'_>, target: &Target, key: &ObjectKey) {
+    tx.remove(target, key);
+}
+
+fn claim_of(machine: &Machine, target: &Target, volume: &StoredObject) -> Option<Arc<StoredObject>> {
+    let (namespace, name) = (volume.text("/spec/claimRef/namespace"), volume.text("/spec/claimRef/name"));
+    let claim = machine.object(target, &ObjectKey::new(ResourceType::PersistentVolumeClaim, namespace, name))?;
+    let uid = volume.text("/spec/claimRef/uid");
+    (uid.is_empty() || uid == claim.uid).then_some(claim)
+}
+
+fn settle_volume(tx: &mut Transaction<'_>, target: &Target, volume: &Arc<StoredObject>) {
+    let is_claimed = volume.attributes["spec"].get("claimRef").is_some();
+    let claim = claim_of(tx.machine(), target, volume);
+    if volume.is_terminating() && claim.is_none() {
+        tx.remove(target, &volume.key);
+        return;
+    }
+    let phase = match (is_claimed, &claim) {
+        (false, _) => "Available",
+        (true, None) if volume.text("/spec/claimRef/uid").is_empty() => "Available",
+        (true, None) => "Released",
+        (true, Some(_)) => return,
+    };
+    if phase == "Released" && volume.text("/spec/persistentVolumeReclaimPolicy") == "Delete" {
+        if let Some((file_system, path)) = storage_of(tx.machine(), target, volume) {
+            tx.apply(Mutation::RemoveFile(file_system, path));
+        }
+        tx.remove(target, &volume.key);
+        return;
+    }
+    if volume.text("/status/phase") != phase {
+        let mut changed = StoredObject::clone(volume);
+        changed.attributes["status"] = json!({"phase": phase});
+        tx.put(target, changed);
+    }
+}
+
+/// Whether some pod waits for a claim.
+fn has_consumer(machine: &Machine, target: &Target, claim: &ObjectKey) -> bool {
+    reference::user_of(machine, target, claim).is_some()
+}
+
+/// Whether a claim is not bound because nobody uses it yet, which is no fault of it.
+pub fn waits_for_consumer(machine: &Machine, target: &Target, claim: &StoredObject) -> bool {
+    matches!(target, Target::Kind(_))
+        && claim.text("/spec/storageClassName") == DYNAMIC_CLASS
+        && claim.text("/spec/volumeName").is_empty()
+        && !has_consumer(machine, target, &claim.key)
+}
+
+fn bind(tx: &mut Transaction<'_>, target: &Target, claim: &Arc<StoredObject>) {
+    let volume = match claim.text("/spec/volumeName") {
+        "" => matching_volume(tx.machine(), target, claim).or_else(|| provision(tx, target, claim)),
+        name => tx.machine().object(target, &ObjectKey::new(ResourceType::PersistentVolume, "", name)),
+    };
+    let Some(volume) = volume.filter(|volume| fits(volume, claim)) else { return };
+    let mut bound = StoredObject::clone(&volume);
+    bound.attributes["spec"]["claimRef"] = claim_reference(claim);
+    bound.attributes["status"] = json!({"phase": "Bound"});
+    tx.put(target, bound);
+    let mut claim = StoredObject::clone(claim);
+    let capacity = volume.attributes["spec"]["capacity"].clone();
+    let modes = volume.attributes["spec"]["accessModes"].clone();
+    claim.attributes["spec"]["volumeName"] = Value::from(&*volume.key.name);
+    claim.attributes["status"] = json!({"phase": "Bound", "accessModes": modes, "capacity": capacity});
+    tx.put(target, claim);
+}
+
+fn claim_reference(claim: &StoredObject) -> Value {
+    json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": &*claim.key.namespace,
+           "name": &*claim.key.name, "uid": claim.uid})
+}
+
+/// Whether a volume may be bound to a claim.
+fn fits(volume: &StoredObject, claim: &StoredObject) -> bool {
+    let is_free = match volume.attributes["spec"].get("claimRef") {
+        None => true,
+        Some(_) => {
+            let uid = volume.text("/spec/claimRef/uid");
+            volume.text("/spec/claimRef/namespace") == &*claim.key.namespace
+                && volume.text("/spec/claimRef/name") == &*claim.key.name
+                && (uid.is_empty() || uid == claim.uid)
+        }
+    };
+    let size = quantity::compare(volume.text("/spec/capacity/storage"), claim.text("/spec/resources/requests/storage"));
+    is_free
+        && !volume.is_terminating()
+        && volume.text("/spec/storageClassName") == claim.text("/spec/storageClassName")
+        && size != Some(std::cmp::Ordering::Less)
+}
+
+/// A volume that was made by hand and fits a claim that names none.
+fn matching_volume(machine: &Machine, target: &Target, claim: &StoredObject) -> Option<Arc<StoredObject>> {
+    machine
+        .objects_of(target, ResourceType::PersistentVolume)
+        .into_iter()
+        .find(|volume| volume.text("/status/phase") == "Available" && fits(volume, claim))
+}
+
+/// Makes a volume for a claim of the dynamic class: on kind when the first pod wants it, elsewhere at once.
+fn provision(tx: &mut Transaction<'_>, target: &Target, claim: &StoredObject) -> Option<Arc<StoredObject>> {
+    if claim.text("/spec/storageClassName") != DYNAMIC_CLASS || waits_for_consumer(tx.machine(), target, claim) {
+        return None;
+    }
+    let name = format!("pvc-{}", claim.uid);
+    let key = ObjectKey::new(ResourceType::PersistentVolume, "", &name);
+    let path = format!("/var/local-path-provisioner/{name}_{}_{}", claim.key.namespace, claim.key.name);
+    let uid = tx.next_uid();
+    let attributes = json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name, "uid": uid, "creationTimestamp": tx.now(),
+                     "annotations": {"pv.kubernetes.io/provisioned-by": "rancher.io/local-path"}},
+        "spec": {"accessModes": claim.attributes["spec"]["accessModes"],
+                 "capacity": claim.attributes["spec"]["resources"]["requests"],
+                 "hostPath": {"path": path, "type": "DirectoryOrCreate"},
+                 "persistentVolumeReclaimPolicy": "Delete", "storageClassName": DYNAMIC_CLASS,
+                 "volumeMode": "Filesystem"},
+        "status": {"phase": "Available"},
+    });
+    tx.put(target, StoredObject { key: key.clone(), uid, attributes, owners: Vec::new(), polls: 0 });
+    tx.machine().object(target, &key)
+}
+
+/// Where a volume's bytes are; `None` when it has no host path.
+pub fn storage_of(machine: &Machine, target: &Target, volume: &StoredObject) -> Option<(FileSystem, String)> {
+    let path = volume.attributes.pointer("/spec/hostPath/path").and_then(Value::as_str)?;
+    match target {
+        Target::Kubernetes(name) => Some((FileSystem::Node(name.clone()), path.to_owned())),
+        Target::Kind(name) => {
+            let cluster = machine.clusters.get(name)?;
+            let host = host_path_of(&cluster.attributes, path);
+            Some(match host {
+                Some(path) => (FileSystem::Host, path),
+                None => (FileSystem::Overlay(name.clone()), path.to_owned()),
+            })
+        }
+    }
+}
+
+/// The host path that a path in the node comes from, by the deepest mount above it.
+pub fn host_path_of(cluster: &Value, path: &str) -> Option<String> {
+    cluster["extraMounts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|mount| {
+            let (container, host) = (mount["containerPath"].as_str()?, mount["hostPath"].as_str()?);
+            let rest = path.strip_prefix(container.trim_end_matches('/'))?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| (container.len(), format!("{host}{rest}")))
+        })
+        .max_by_key(|(length, _)| *length)
+        .map(|(_, path)| path)
+}
+
+/// Where the bytes of a claim are; `None` while it is not bound.
+pub fn storage_of_claim(machine: &Machine, target: &Target, claim: &ObjectKey) -> Option<(FileSystem, String)> {
+    let claim = machine.object(target, claim)?;
+    if claim.text("/status/phase") != "Bound" {
+        return None;
+    }
+    let name = claim.text("/spec/volumeName");
+    let volume = machine.object(target, &ObjectKey::new(ResourceType::PersistentVolume, "", name))?;
+    storage_of(machine, target, &volume)
+}
+
+/// The pods of a workload run: each claim it uses has data from now on. What is there already stays as it is.
+pub fn write_data(tx: &mut Transaction<'_>, target: &Target, workload: &StoredObject) {
+    let claims = reference::references(&workload.key, &workload.attributes)
+        .into_iter()
+        .filter(|reference| reference.to.resource_type == ResourceType::PersistentVolumeClaim);
+    for reference in claims {
+        let Some((file_system, path)) = storage_of_claim(tx.machine(), target, &reference.to) else { continue };
+        if matches!(tx.machine().file(&file_system, &path), Some(FileEntry::Data(_))) {
+            continue;
+        }
+        if file_system == FileSystem::Host {
+            tx.make_host_directory(&path);
+        }
+        let text = format!("written by {}/{} at {}", workload.key.namespace, workload.key.name, tx.now());
+        tx.apply(Mutation::PutFile(file_system, path, FileEntry::Data(text)));
+    }
+}
