@@ -299,9 +299,24 @@ pub enum RenderFormat {
     Json,
 }
 
+/// Whose objects are rendered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RenderScope {
+    /// All.
+    #[default]
+    All,
+    /// Those of the deployments.
+    Deployment,
+    /// Those that the deployments of a cluster share.
+    Cluster,
+}
+
 /// Arguments of `render`.
 #[derive(Debug, Args)]
 pub struct RenderArgs {
+    /// Whose objects: those of the deployments, of their clusters, or all
+    #[arg(long, value_name = "SCOPE", default_value = "all")]
+    pub scope: RenderScope,
     /// The format
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "yaml")]
     pub output: RenderFormat,

@@ -140,7 +140,11 @@ pub fn normalize_path(path: &str) -> String {
 /// `path` as meant from `directory`.
 #[must_use]
 pub fn join_path(directory: &str, path: &str) -> String {
-    if path.starts_with('/') { normalize_path(path) } else { normalize_path(&format!("{directory}/{path}")) }
+    if path.starts_with('/') || directory.is_empty() {
+        normalize_path(path)
+    } else {
+        normalize_path(&format!("{directory}/{path}"))
+    }
 }
 
 /// Whether `path` is `root` or lies below it, by whole path components: `/srv/kind2` is not under `/srv/kind`.

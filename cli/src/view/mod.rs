@@ -14,3 +14,4 @@ pub mod progress;
 pub mod style;
 pub mod table;
 pub mod value;
+pub mod yaml;

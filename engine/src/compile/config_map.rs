@@ -14,6 +14,7 @@ use crate::resource::Resource;
 use crate::source::{SourceEntry, SourceReader, join_path};
 use crate::value::hexadecimal;
 
+use super::check::host_path_volume_name;
 use super::input::CheckedDeployment;
 use super::naming::{Naming, member_path};
 
@@ -57,7 +58,7 @@ pub(super) fn config_maps(
             continue;
         }
         let written = path.as_ref().map_or("", |path| path.value.as_str());
-        let files = read_configmap(reader, &checked.configmap_directory, &name.value, written);
+        let files = read_configmap(reader, checked, &name.value, written);
         let map = compile(naming, &name.value, files, Some(&name.place));
         maps.by_volume.insert(name.value.clone(), map);
     }
@@ -67,7 +68,7 @@ pub(super) fn config_maps(
         if maps.binds.contains_key(source) {
             continue;
         }
-        let volume = host_path_name(source);
+        let volume = host_path_volume_name(source);
         let path = join_path(&checked.compose_directory, source);
         let (files, sub_path) = read_bind(reader, &path);
         // The first of several paths with one name gives the content, as laconic-so does; LAC106 tells of it.
@@ -80,26 +81,6 @@ pub(super) fn config_maps(
     maps
 }
 
-/// The pod volume's name for a host path: a leading run of dots and a slash go, slashes and dots become hyphens, other
-/// characters that no name may have vanish.
-#[must_use]
-pub fn host_path_name(path: &str) -> String {
-    let trimmed = path.trim_start_matches('.');
-    let trimmed = if trimmed.len() < path.len() { trimmed.strip_prefix('/').unwrap_or(path) } else { path };
-    let mut name = "host-path-".to_owned();
-    let prefix = name.len();
-    for character in trimmed.chars() {
-        match character {
-            '/' | '.' | '-' if name.ends_with('-') => {}
-            '/' | '.' | '-' => name.push('-'),
-            letter if letter.is_ascii_alphanumeric() => name.push(letter.to_ascii_lowercase()),
-            _ => {}
-        }
-    }
-    name.truncate(name.trim_end_matches('-').len().max(prefix));
-    name
-}
-
 type Files = Vec<(String, Arc<[u8]>)>;
 
 fn read_directory(reader: &dyn SourceReader, path: &str) -> Option<Files> {
@@ -110,11 +91,15 @@ fn read_directory(reader: &dyn SourceReader, path: &str) -> Option<Files> {
         .collect())
 }
 
-fn read_configmap(reader: &dyn SourceReader, directory: &str, name: &str, written: &str) -> Files {
-    let is_of_stack = written.is_empty() || written.starts_with("./");
-    read_directory(reader, &join_path(directory, name))
-        .or_else(|| if is_of_stack { None } else { read_directory(reader, written) })
-        .unwrap_or_default()
+/// A deployment directory has its copies of all ConfigMaps in one folder. In a repository a path that is not of the stack
+/// is meant from the spec file.
+fn read_configmap(reader: &dyn SourceReader, checked: &CheckedDeployment, name: &str, written: &str) -> Files {
+    let is_copy = checked.configmap_directory == "configmaps";
+    if is_copy || written.is_empty() || written.starts_with("./") {
+        return read_directory(reader, &join_path(&checked.configmap_directory, name)).unwrap_or_default();
+    }
+    let folder = checked.spec.file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    read_bind(reader, &join_path(folder, written)).0
 }
 
 fn read_bind(reader: &dyn SourceReader, path: &str) -> (Files, Option<String>) {
@@ -181,18 +166,4 @@ pub(super) fn config_digest(maps: &[&CompiledConfigMap], secret_sources: &[Strin
         hash.update([0]);
     }
     Some(hexadecimal(&hash.finalize()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::host_path_name;
-
-    #[test]
-    fn host_paths_are_sanitised() {
-        assert_eq!(host_path_name("../config/test/script.sh"), "host-path-config-test-script-sh");
-        assert_eq!(host_path_name("My_File.Conf"), "host-path-myfile-conf");
-        assert_eq!(host_path_name("/etc//x-"), "host-path-etc-x");
-        assert_eq!(host_path_name("../../x"), "host-path-x");
-        assert_eq!(host_path_name("_"), "host-path-");
-    }
 }

@@ -231,10 +231,9 @@ fn replace_word(text: &str, word: &str, replacement: &str) -> String {
     result
 }
 
-/// Compose interpolation of a whole text; variables that are not known are blank.
+/// Compose interpolation; what there is to say of it was said when the deployment was checked.
 fn interpolate(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> String {
-    let _ = lookup;
-    text.to_owned()
+    crate::compose::interpolate(text, lookup).0
 }
 
 #[cfg(test)]

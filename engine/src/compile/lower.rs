@@ -8,8 +8,8 @@ use crate::address::Address;
 use crate::compose::Service;
 use crate::finding::Finding;
 use crate::resource::{Resource, Target};
-use crate::source::SourceReader;
-use crate::spec::DeployTo;
+use crate::source::{SourceReader, join_path};
+use crate::spec::{DeployTo, read_config_env};
 
 use super::config_map::{ConfigMaps, config_maps};
 use super::container::Role;
@@ -98,8 +98,14 @@ impl<'a> Context<'a> {
         if !self.naming.is_compose() {
             return Vec::new();
         }
-        let _ = (service, self.reader);
-        Vec::new()
+        let mut variables = Vec::new();
+        for file in &service.env_files {
+            let path = join_path(&self.checked.compose_directory, &self.variables.text(&file.value));
+            let Ok(bytes) = self.reader.read(&path) else { continue };
+            let (read, _) = read_config_env(&path.as_str().into(), &String::from_utf8_lossy(&bytes));
+            variables.extend(read.variables.into_iter().map(|variable| (variable.name, variable.value)));
+        }
+        variables
     }
 }
 

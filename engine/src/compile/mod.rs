@@ -33,7 +33,7 @@ pub use input::{CheckedDeployment, Compilation, CompiledDeployment, ConfigVariab
 pub use kind_config::kind_config;
 pub use lower::lower;
 
-use crate::source::join_path;
+use crate::source::{SourceReader, join_path};
 use crate::spec::Located;
 
 /// The folder whose files become a ConfigMap of `configmaps:`. In a deployment directory that is its copy; in a
@@ -52,4 +52,16 @@ pub fn configmap_path(
     }
     let folder = source.spec_file.rsplit_once('/').map_or("", |(folder, _)| folder);
     join_path(folder, path)
+}
+
+/// Checks and lowers one deployment.
+#[must_use]
+pub fn compile(source: &DeploymentSource, reader: &dyn SourceReader) -> Compilation {
+    let CheckOutcome { deployment, mut findings, texts, inputs_digest } = check(source, reader);
+    let deployment = deployment.map(|checked| {
+        let (compiled, more) = lower(&checked, reader);
+        findings.extend(more);
+        compiled
+    });
+    Compilation { deployment, findings, texts, inputs_digest }
 }

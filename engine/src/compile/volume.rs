@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::address::{Address, ResourceType};
-use crate::code::{Code, Severity};
+use crate::code::Code;
 use crate::finding::Finding;
 use crate::place::Place;
 use crate::resource::{Resource, Target};
@@ -176,27 +176,17 @@ fn judge(
     let subject = format!("{}/{}", naming.scope.name(), name.value);
     match (&location.storage, root) {
         (VolumeStorage::Host(real), Some(root)) if *real != location.host_path => {
-            let (code, message) = if is_under(&location.host_path, root) {
-                (
-                    Code::DirectoryUnderUmbrella,
-                    format!(
-                        "volume `{}` is stored in {real}, not in {}: laconic-so reads a relative path under the umbrella so",
-                        name.value, location.host_path
-                    ),
-                )
-            } else {
-                (
-                    Code::OutsideUmbrella,
-                    format!(
-                        "volume `{}` is stored in {real}, not in {}: no pod mounts it, only a job, and laconic-so makes no \
-                         mount for jobs",
-                        name.value, location.host_path
-                    ),
-                )
-            };
+            // LAC212 of the check tells of the other case, the relative path under the umbrella.
+            if is_under(&location.host_path, root) {
+                return;
+            }
+            let message = format!(
+                "volume `{}` is stored in {real}, not in {}: no pod mounts it, only a job, and laconic-so makes no mount \
+                 for jobs",
+                name.value, location.host_path
+            );
             findings.push(
-                Finding::new(code, message)
-                    .as_severity(Severity::Warning)
+                Finding::new(Code::OutsideUmbrella, message)
                     .at(&path.place)
                     .about(subject)
                     .help(format!("write the real place, `{}: {real}`, to keep the data and say so", name.value)),
