@@ -1,1 +1,6 @@
-//! Placeholder.
+//! What the project's tests share: a universe of simulated host and memory state in which whole operations run, and a
+//! generator of random deployments.
+
+pub mod clock;
+pub mod generate;
+pub mod universe;

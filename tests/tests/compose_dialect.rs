@@ -54,7 +54,8 @@ services:
     deploy: {resources: {limits: {memory: 512M}}}
 volumes: {data: }
 ";
-const MIGRATE: &str = "services: {migrate: {image: 'example/migrate:1', volumes: ['settings:/s:ro']}}\nvolumes: {settings: }\n";
+const MIGRATE: &str =
+    "services: {migrate: {image: 'example/migrate:1', volumes: ['settings:/s:ro']}}\nvolumes: {settings: }\n";
 
 fn files() -> MemorySources {
     let mut sources = MemorySources::default();
@@ -130,7 +131,9 @@ fn compose_means_what_compose_says() {
 #[test]
 fn services_select_the_pod_they_belong_to() {
     let compiled = compiled(&files(), "shop");
-    let selector = |name: &str| object(&compiled, ResourceType::Service, name)["spec"]["selector"]["app.kubernetes.io/component"].clone();
+    let selector = |name: &str| {
+        object(&compiled, ResourceType::Service, name)["spec"]["selector"]["app.kubernetes.io/component"].clone()
+    };
     assert_eq!(selector("nodeport-8081-tcp"), "front");
     assert_eq!(selector("nodeport-5432-tcp"), "store");
     assert_eq!(selector("compose-store"), "store");
@@ -141,12 +144,8 @@ fn services_select_the_pod_they_belong_to() {
 fn generated_values_are_references() {
     let compiled = compiled(&files(), "shop");
     let secret = object(&compiled, ResourceType::Secret, "generated-secrets");
-    let expected = SecretSource::Generated {
-        deployment: "shop".into(),
-        name: "TOKEN".into(),
-        encoding: "hex".into(),
-        bytes: 16,
-    };
+    let expected =
+        SecretSource::Generated { deployment: "shop".into(), name: "TOKEN".into(), encoding: "hex".into(), bytes: 16 };
     assert_eq!(placeholder_expression(&secret["data"]["TOKEN"]), Some(SecretExpression::Base64(expected)));
 }
 
@@ -154,7 +153,8 @@ fn generated_values_are_references() {
 fn changed_configuration_rolls_the_pods_that_read_it() {
     let digest = |sources: &MemorySources, pod: &str| {
         let compiled = compiled(sources, "shop");
-        let annotations = &object(&compiled, ResourceType::Deployment, pod)["spec"]["template"]["metadata"]["annotations"];
+        let annotations =
+            &object(&compiled, ResourceType::Deployment, pod)["spec"]["template"]["metadata"]["annotations"];
         annotations["laconic.com/config-digest"].clone()
     };
     let before = files();
@@ -187,9 +187,12 @@ fn two_deployments_of_one_namespace_and_host_do_not_agree() {
     assert_eq!(codes, [Code::ObjectCollision, Code::ObjectCollision, Code::InvalidNodePort]);
     other.insert(
         "spec.yml",
-        SPEC.replace("shop.example.com", "b.example.com").replace("deploy-to", "namespace: other\ndeploy-to").as_bytes(),
+        SPEC.replace("shop.example.com", "b.example.com")
+            .replace("deploy-to", "namespace: other\ndeploy-to")
+            .as_bytes(),
     );
-    let codes: Vec<Code> = agree(&[compiled(&files(), "a"), compiled(&other, "b")]).iter().map(|finding| finding.code).collect();
+    let codes: Vec<Code> =
+        agree(&[compiled(&files(), "a"), compiled(&other, "b")]).iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [Code::InvalidNodePort]);
 }
 
@@ -197,13 +200,17 @@ fn two_deployments_of_one_namespace_and_host_do_not_agree() {
 fn credentials_are_asked_for_not_compiled() {
     let mut sources = files();
     sources.insert("config.env", b"MODE=fast\n# From credentials file: c.env\nAPI_KEY=hunter22secret\n");
-    sources.insert("compose/docker-compose-store.yml", STORE.replace("    ports", "    environment: {URL: 'x:${API_KEY}@y', KEY: '${API_KEY}'}\n    ports").as_bytes());
+    sources.insert(
+        "compose/docker-compose-store.yml",
+        STORE.replace("    ports", "    environment: {URL: 'x:${API_KEY}@y', KEY: '${API_KEY}'}\n    ports").as_bytes(),
+    );
     let compiled = compiled(&sources, "shop");
     let store = object(&compiled, ResourceType::Deployment, "store");
     let container = &store["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["env"][0]["name"], "API_KEY");
     assert_eq!(env(container, "URL"), "x:$(API_KEY)@y");
-    let expected = SecretExpression::Value(SecretSource::ConfigEnv { deployment: "shop".into(), name: "API_KEY".into() });
+    let expected =
+        SecretExpression::Value(SecretSource::ConfigEnv { deployment: "shop".into(), name: "API_KEY".into() });
     assert_eq!(placeholder_expression(env(container, "KEY")), Some(expected));
     assert!(compiled.resources.iter().all(|resource| !resource.attributes.to_string().contains("hunter22secret")));
 }

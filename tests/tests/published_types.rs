@@ -101,7 +101,8 @@ fn check_case(case: &str, more_identity: &str, more_spec: &str) {
             let in_cluster = need.scope.is_cluster()
                 && need.scope.name() == cluster_name
                 && cluster.resources.iter().any(|other| {
-                    other.address.resource_type == need.resource_type && (need.name.is_none() || other.address.name == need.name)
+                    other.address.resource_type == need.resource_type
+                        && (need.name.is_none() || other.address.name == need.name)
                 });
             assert!(here || in_cluster, "{} needs {need}, which nobody makes", resource.address);
         }

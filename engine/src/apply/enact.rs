@@ -131,7 +131,9 @@ async fn with_retries(
             }
             // A create that was interrupted, or whose answer was lost: the object is ours, and is brought to its form.
             EnactError::Exists { uid, managers }
-                if step.operation == Operation::Create && managers.iter().any(|manager| manager == FIELD_MANAGER) =>
+                if step.operation == Operation::Create
+                    && (managers.iter().any(|manager| manager == FIELD_MANAGER)
+                        || (attempt > 1 && change.address.resource_type == ResourceType::KindCluster)) =>
             {
                 step.operation = Operation::Update;
                 step.expected_uid = Some(uid);

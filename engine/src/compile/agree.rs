@@ -59,8 +59,7 @@ fn objects(deployments: &[&CompiledDeployment], findings: &mut Vec<Finding>) {
             }
             told.push((&other.name, &deployment.name));
             let kind = key.resource_type.kind();
-            let message =
-                format!("{} and {} both compile to {kind} `{}`", other.name, deployment.name, key.name);
+            let message = format!("{} and {} both compile to {kind} `{}`", other.name, deployment.name, key.name);
             let help = if key.resource_type == ResourceType::Namespace {
                 "give one of them another `namespace:` in its spec"
             } else if other.identity.deployment_id == deployment.identity.deployment_id {
@@ -69,9 +68,8 @@ fn objects(deployments: &[&CompiledDeployment], findings: &mut Vec<Finding>) {
                 "give one of them another `namespace:`, or rename the object in its spec"
             };
             let other = (other.name.as_str(), earlier.place.as_ref());
-            findings.push(
-                collision(Code::ObjectCollision, message, deployment, resource.place.as_ref(), other).help(help),
-            );
+            findings
+                .push(collision(Code::ObjectCollision, message, deployment, resource.place.as_ref(), other).help(help));
         }
     }
 }

@@ -136,9 +136,7 @@ pub fn caddy_system(cluster: &str, settings: CaddySettings<'_>) -> Vec<Resource>
 
 fn roles(builder: &mut Builder<'_>) {
     builder.add(ResourceType::ServiceAccount, json!({"metadata": metadata(CONTROLLER, false)}), Vec::new());
-    let rule = |group: &str, resources: &[&str], verbs: &[&str]| {
-        json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
-    };
+    let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
     let rules = json!([
         rule("", &["configmaps", "endpoints", "nodes", "pods", "namespaces", "services"], &["list", "watch", "get"]),
         rule("", &["secrets"], &["list", "watch", "get", "create", "update", "delete"]),
@@ -162,12 +160,10 @@ fn roles(builder: &mut Builder<'_>) {
 }
 
 fn controller(builder: &mut Builder<'_>, image: &str) {
-    let probe =
-        json!({"httpGet": {"path": "/healthz", "port": 9765}, "initialDelaySeconds": 3, "periodSeconds": 10});
+    let probe = json!({"httpGet": {"path": "/healthz", "port": 9765}, "initialDelaySeconds": 3, "periodSeconds": 10});
     let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
-    let port = |name: &str, number: u16| {
-        json!({"name": name, "containerPort": number, "hostPort": number, "protocol": "TCP"})
-    };
+    let port =
+        |name: &str, number: u16| json!({"name": name, "containerPort": number, "hostPort": number, "protocol": "TCP"});
     let container = json!({
         "name": CONTROLLER,
         "image": image,

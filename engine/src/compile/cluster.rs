@@ -32,7 +32,7 @@ pub struct ClusterInput<'a> {
 }
 
 /// What a cluster's desired set comes to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterCompilation {
     /// Its resources, in cluster scope, sorted by address; none when no deployment is left.
     pub resources: Vec<Resource>,
@@ -123,7 +123,8 @@ pub fn compose_cluster(input: &ClusterInput<'_>) -> ClusterCompilation {
     let scope = Scope::cluster(input.name);
     let cluster = Address::kind_cluster(input.name);
 
-    let root = topology::mount_root(input.name, &claimants, recorded.mounts.get(UMBRELLA).map(String::as_str), &mut findings);
+    let root =
+        topology::mount_root(input.name, &claimants, recorded.mounts.get(UMBRELLA).map(String::as_str), &mut findings);
     let mut mounts = topology::mounts(&claimants, &recorded.mounts, &mut findings);
     let mut ports = topology::ports(&claimants, &mut findings);
     topology::overlaps(&claimants, &mut findings);
@@ -139,8 +140,11 @@ pub fn compose_cluster(input: &ClusterInput<'_>) -> ClusterCompilation {
     }
     if !has_root_wish && !recorded.has_cluster {
         let mut planned = claimants.iter().filter(|claimant| claimant.is_planned);
-        let message = format!("cluster {} is made without an umbrella mount: a later stack with a volume outside \
-            it will need the cluster to be made anew", input.name);
+        let message = format!(
+            "cluster {} is made without an umbrella mount: a later stack with a volume outside \
+            it will need the cluster to be made anew",
+            input.name
+        );
         let about = planned.next().map_or(input.name, |claimant| claimant.name);
         findings.push(
             Finding::new(Code::NoUmbrellaMount, message)
@@ -179,7 +183,8 @@ pub fn compose_cluster(input: &ClusterInput<'_>) -> ClusterCompilation {
         port.place = place.cloned();
         resources.push(port);
     }
-    port_mappings.sort_by_key(|mapping| (mapping["hostPort"].as_u64(), mapping["protocol"].as_str().map(str::to_owned)));
+    port_mappings
+        .sort_by_key(|mapping| (mapping["hostPort"].as_u64(), mapping["protocol"].as_str().map(str::to_owned)));
     let attributes = json!({
         "name": input.name,
         "image": node_image.value,
@@ -206,7 +211,9 @@ pub fn compose_cluster(input: &ClusterInput<'_>) -> ClusterCompilation {
     }
     let image = CADDY_IMAGE.settle(input.name, &claimants, recorded.caddy_image.as_deref(), &mut findings);
     let email = ACME_EMAIL.settle(input.name, &claimants, recorded.acme_email.as_deref(), &mut findings);
-    if let Some(first) = claimants.iter().filter(|claimant| claimant.tenant.wishes.ingress).min_by_key(|claimant| !claimant.is_planned) {
+    if let Some(first) =
+        claimants.iter().filter(|claimant| claimant.tenant.wishes.ingress).min_by_key(|claimant| !claimant.is_planned)
+    {
         let settings = CaddySettings {
             image: image.value.as_deref().unwrap_or(caddy::DEFAULT_IMAGE),
             acme_email: email.value.as_deref().unwrap_or_default(),
@@ -274,7 +281,8 @@ fn claimants<'a>(input: &'a ClusterInput<'a>) -> Vec<Claimant<'a>> {
 /// The OCI spec of the high-memlock runtime. All deployments have the same one, so that any of theirs serves all of them:
 /// the one the cluster has, if it has one, because containerd patches cannot be changed.
 fn memlock<'a>(claimants: &'a [Claimant<'a>], recorded: &RecordedCluster) -> Option<(String, &'a Claimant<'a>)> {
-    let wishing = || claimants.iter().filter_map(|claimant| Some((claimant.tenant.wishes.memlock_spec.as_ref()?, claimant)));
+    let wishing =
+        || claimants.iter().filter_map(|claimant| Some((claimant.tenant.wishes.memlock_spec.as_ref()?, claimant)));
     let (first, claimant) = wishing().next()?;
     let recorded = recorded.mounts.iter().find(|(container, host)| {
         container == host && recorded.patches.iter().any(|patch| patch.as_str() == Some(&memlock_patch(container)))

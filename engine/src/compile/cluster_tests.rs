@@ -137,7 +137,10 @@ fn unwished_mounts_and_ports_stay_with_a_note() {
     assert_eq!(codes(&first), [Code::NoUmbrellaMount]);
     let state = state_of(&first);
     let later = compile(&first.tenants, planned(&[("a", tenant(|_| ()))]), Some(&state));
-    assert_eq!(later.resources.first(), first.resources.first().map(|it| Resource { places: Vec::new(), ..it.clone() }).as_ref());
+    assert_eq!(
+        later.resources.first(),
+        first.resources.first().map(|it| Resource { places: Vec::new(), ..it.clone() }).as_ref()
+    );
     assert_eq!(codes(&later), [Code::ClusterDiffers]);
     assert_eq!(later.findings.first().unwrap().severity, Severity::Note);
     let moved = tenant(|tenant| {
@@ -151,7 +154,11 @@ fn unwished_mounts_and_ports_stay_with_a_note() {
 #[test]
 fn contradictions_are_errors_when_new_and_warnings_when_old() {
     let root = |root: &str| tenant(|tenant| tenant.wishes.mount_root = Some(root.into()));
-    let roots = compile(&BTreeMap::new(), planned(&[("a", root("/srv/kind")), ("b", root("/srv/kind/")), ("c", root("/x"))]), None);
+    let roots = compile(
+        &BTreeMap::new(),
+        planned(&[("a", root("/srv/kind")), ("b", root("/srv/kind/")), ("c", root("/x"))]),
+        None,
+    );
     assert_eq!(codes(&roots), [Code::MountRootDisagreement]);
     assert_eq!(roots.findings[0].labels.len(), 1);
 
@@ -168,9 +175,16 @@ fn contradictions_are_errors_when_new_and_warnings_when_old() {
     let old = compile(&new.tenants, planned(&[("b", mount("/opt/a/b"))]), None);
     assert!(!crate::finding::has_errors(&old.findings));
     assert!(codes(&old).contains(&Code::MountConflict));
-    let apart = compile(&tenants, planned(&[("b", tenant(|it| {
-        it.volumes.insert("data".into(), VolumeStorage::Host("/opt/a-b".into()));
-    }))]), None);
+    let apart = compile(
+        &tenants,
+        planned(&[(
+            "b",
+            tenant(|it| {
+                it.volumes.insert("data".into(), VolumeStorage::Host("/opt/a-b".into()));
+            }),
+        )]),
+        None,
+    );
     assert!(!codes(&apart).contains(&Code::MountConflict));
 
     let port = || {

@@ -46,11 +46,7 @@ pub(super) struct Bind {
 }
 
 /// Compiles every ConfigMap of a deployment.
-pub(super) fn config_maps(
-    checked: &CheckedDeployment,
-    naming: &Naming<'_>,
-    reader: &dyn SourceReader,
-) -> ConfigMaps {
+pub(super) fn config_maps(checked: &CheckedDeployment, naming: &Naming<'_>, reader: &dyn SourceReader) -> ConfigMaps {
     let mut maps = ConfigMaps::default();
     for (name, path) in &checked.spec.configmaps {
         let is_declared = |(_, file): &(String, ComposeFile)| file.volumes.iter().any(|it| it.value == name.value);
@@ -86,9 +82,12 @@ type Files = Vec<(String, Arc<[u8]>)>;
 fn read_directory(reader: &dyn SourceReader, path: &str) -> Option<Files> {
     let SourceEntry::Directory(entries) = reader.entry(path).ok()? else { return None };
     let files = entries.into_iter().filter(|entry| !entry.is_directory);
-    Some(files.filter_map(|entry| Some((reader.read(&join_path(path, &entry.name)).ok()?, entry.name)))
-        .map(|(bytes, name)| (name, bytes))
-        .collect())
+    Some(
+        files
+            .filter_map(|entry| Some((reader.read(&join_path(path, &entry.name)).ok()?, entry.name)))
+            .map(|(bytes, name)| (name, bytes))
+            .collect(),
+    )
 }
 
 /// A deployment directory has its copies of all ConfigMaps in one folder. In a repository a path that is not of the stack

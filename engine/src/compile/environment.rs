@@ -175,10 +175,7 @@ impl<'a> Variables<'a> {
                 }
             }
         }
-        let places = merged
-            .iter()
-            .filter_map(|entry| Some((entry.name.to_owned(), entry.place?.clone())))
-            .collect();
+        let places = merged.iter().filter_map(|entry| Some((entry.name.to_owned(), entry.place?.clone()))).collect();
         let values = merged.into_iter().map(|entry| json!({"name": entry.name, "value": entry.value})).collect();
         (values, places)
     }
@@ -186,11 +183,7 @@ impl<'a> Variables<'a> {
 
 fn escape_references(text: &str) -> String {
     let escaped = text.replace("$(", "$$(");
-    if escaped.contains(SECRET_START) {
-        escaped.replace(SECRET_START, "$(").replace(SECRET_END, ")")
-    } else {
-        escaped
-    }
+    if escaped.contains(SECRET_START) { escaped.replace(SECRET_START, "$(").replace(SECRET_END, ")") } else { escaped }
 }
 
 /// The names by which the other services of a compose file are known to one of them.

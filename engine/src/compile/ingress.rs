@@ -32,10 +32,8 @@ pub(super) fn ingress(context: &Context<'_>) -> Option<Resource> {
             if let Some(pod) = pod.or(fallback) {
                 needs.push(naming.address(ResourceType::Service, pod));
             }
-            places.push((
-                format!("spec.rules[{host}].http.paths[{}]", route.path.value),
-                route.container.place.clone(),
-            ));
+            places
+                .push((format!("spec.rules[{host}].http.paths[{}]", route.path.value), route.container.place.clone()));
             paths.push(json!({
                 "path": route.path.value,
                 "pathType": "Prefix",
@@ -65,8 +63,7 @@ pub(super) fn ingress(context: &Context<'_>) -> Option<Resource> {
         "metadata": metadata,
         "spec": spec,
     });
-    let mut resource =
-        naming.resource(ResourceType::Ingress, "ingress", attributes, Some(&first.host_name.place));
+    let mut resource = naming.resource(ResourceType::Ingress, "ingress", attributes, Some(&first.host_name.place));
     resource.needs.extend(needs);
     if let Some(cluster) = context.target.kind_cluster() {
         resource.needs.push(Address::new(ResourceType::IngressClass, Scope::cluster(cluster), INGRESS_CLASS));

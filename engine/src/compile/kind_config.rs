@@ -14,7 +14,12 @@ pub fn kind_config(attributes: &Value) -> String {
         let _ = writeln!(text, "  image: {}", quoted(image));
     }
     patches(&mut text, "  ", "kubeadmConfigPatches", &attributes["kubeadmConfigPatches"]);
-    entries(&mut text, "extraPortMappings", &attributes["extraPortMappings"], &["containerPort", "hostPort", "protocol"]);
+    entries(
+        &mut text,
+        "extraPortMappings",
+        &attributes["extraPortMappings"],
+        &["containerPort", "hostPort", "protocol"],
+    );
     entries(&mut text, "extraMounts", &attributes["extraMounts"], &["hostPath", "containerPath", "propagation"]);
     text
 }

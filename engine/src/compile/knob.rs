@@ -92,17 +92,17 @@ impl Knob {
         value: Option<&str>,
         mover: Option<&str>,
     ) -> Finding {
-        let wishes: Vec<String> = wishing.iter().map(|(claimant, wish)| format!("{} wants {wish}", claimant.name)).collect();
+        let wishes: Vec<String> =
+            wishing.iter().map(|(claimant, wish)| format!("{} wants {wish}", claimant.name)).collect();
         let value = value.unwrap_or("the default");
         let outcome = match mover {
             Some(mover) => format!("{value} is used, because only {mover} changed its wish"),
             None => format!("{value} stays until they agree or one of them changes its wish"),
         };
         let message = format!("`{}` differs on cluster {cluster}: {}; {outcome}", self.key, wishes.join(", "));
-        let mut finding = Finding::new(self.code, message).about(cluster).help(format!(
-            "set `{}` in one deployment only, or under `clusters:` in laconic.yml",
-            self.key
-        ));
+        let mut finding = Finding::new(self.code, message)
+            .about(cluster)
+            .help(format!("set `{}` in one deployment only, or under `clusters:` in laconic.yml", self.key));
         for (claimant, wish) in wishing {
             let Some(place) = claimant.place(self.field) else { continue };
             if finding.place.is_none() {

@@ -150,9 +150,8 @@ fn has_host_network(context: &Context<'_>, file: &ComposeFile, is_job: bool) -> 
 fn scheduling(context: &Context<'_>, object: &mut Map<String, Value>, needs: &mut Vec<Address>) {
     let spec = &context.checked.spec;
     if !spec.node_affinities.is_empty() {
-        let term = |key: &str, value: &str| {
-            json!({"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]})
-        };
+        let term =
+            |key: &str, value: &str| json!({"matchExpressions": [{"key": key, "operator": "In", "values": [value]}]});
         let affinities = spec.node_affinities.iter();
         let terms: Vec<Value> = affinities.map(|entry| term(&entry.key.value, &entry.value.value)).collect();
         let required = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}});

@@ -15,13 +15,7 @@ use crate::spec::{ExternalService, ExternalServiceKind};
 use super::lower::Context;
 use super::naming::is_dns_label;
 
-fn service(
-    context: &Context<'_>,
-    short: &str,
-    name: &str,
-    spec: Value,
-    place: Option<&Place>,
-) -> Resource {
+fn service(context: &Context<'_>, short: &str, name: &str, spec: Value, place: Option<&Place>) -> Resource {
     let attributes = json!({
         "apiVersion": "v1",
         "kind": "Service",
@@ -89,7 +83,9 @@ pub(super) fn node_ports(context: &Context<'_>) -> Vec<Resource> {
             let name = context.naming.object_name(&short);
             let mut resource = service(context, &short, &name, spec, Some(&port.place));
             if port.host.is_some() {
-                resource.places.push((format!("spec.ports[{}/{}].nodePort", port.container, port.protocol), port.place.clone()));
+                resource
+                    .places
+                    .push((format!("spec.ports[{}/{}].nodePort", port.container, port.protocol), port.place.clone()));
             }
             services.insert(short, resource);
         }

@@ -75,9 +75,10 @@ pub(super) fn mounts<'a>(
             );
             let is_new = claimant.is_new(|tenant| tenant.wishes.mounts.get(container))
                 || other.is_new(|tenant| tenant.wishes.mounts.get(container));
-            findings.push(conflict(message, &field, other, claimant, is_new).help(
-                "rename one of the two volumes, or put both under one `kind-mount-root`",
-            ));
+            findings.push(
+                conflict(message, &field, other, claimant, is_new)
+                    .help("rename one of the two volumes, or put both under one `kind-mount-root`"),
+            );
             if recorded.get(container).is_some_and(|recorded| normalize_path(recorded) == host) {
                 mounts.insert(container.clone(), (host, Some(claimant)));
             }
@@ -132,7 +133,8 @@ pub(super) fn overlaps(claimants: &[Claimant<'_>], findings: &mut Vec<Finding>) 
     let mut open: Vec<&(String, &Claimant<'_>, &str)> = Vec::new();
     for entry in &paths {
         let (path, claimant, volume) = entry;
-        let lies_in = |outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('\0'));
+        let lies_in =
+            |outer: &str| path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('\0'));
         while open.last().is_some_and(|(outer, _, _)| !lies_in(outer)) {
             open.pop();
         }
@@ -140,7 +142,10 @@ pub(super) fn overlaps(claimants: &[Claimant<'_>], findings: &mut Vec<Finding>) 
         if let Some((outer, other, other_volume)) = other {
             let (path, outer) = (path.replace('\0', "/"), outer.replace('\0', "/"));
             let message = if path == outer {
-                format!("{path} holds volume `{other_volume}` of {} and volume `{volume}` of {}", other.name, claimant.name)
+                format!(
+                    "{path} holds volume `{other_volume}` of {} and volume `{volume}` of {}",
+                    other.name, claimant.name
+                )
             } else {
                 format!(
                     "{path}, volume `{volume}` of {}, lies in {outer}, volume `{other_volume}` of {}",

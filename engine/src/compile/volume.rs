@@ -224,9 +224,7 @@ fn on_kubernetes(
 fn storage_size(checked: &CheckedDeployment, naming: &Naming<'_>, name: &str) -> (String, Option<Place>) {
     let resources = &checked.spec.resources;
     match resources.volume.get(name).or(resources.volumes.as_ref()) {
-        Some(written) => {
-            (size(&written.value.text, Notation::Spec, naming.dialect), Some(written.place.clone()))
-        }
+        Some(written) => (size(&written.value.text, Notation::Spec, naming.dialect), Some(written.place.clone())),
         None => (size("2Gi", Notation::Spec, naming.dialect), None),
     }
 }
@@ -283,8 +281,7 @@ fn claim(
         "metadata": naming.metadata(&object_name, Some(("volume-label", &object_name))),
         "spec": spec,
     });
-    let mut claim =
-        naming.resource(ResourceType::PersistentVolumeClaim, &name.value, attributes, Some(&name.place));
+    let mut claim = naming.resource(ResourceType::PersistentVolumeClaim, &name.value, attributes, Some(&name.place));
     claim.needs.extend(volume.map(|volume| volume.address.clone()));
     claim.places.extend(storage_place.map(|place| ("spec.resources.requests.storage".to_owned(), place)));
     claim

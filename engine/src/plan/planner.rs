@@ -64,6 +64,7 @@ fn with_judgement<T>(
     then: impl FnOnce(Judgement<'_>) -> T,
 ) -> T {
     let targets = targets(input);
+    require_cluster_bodies(input, composition, requirements);
     let fates = cluster_fates(input, composition, &targets, requirements);
     let extra = extra_resources(input, &targets, &fates, requirements);
     let items = survey(input, composition, &extra, &targets);
@@ -80,6 +81,23 @@ fn with_judgement<T>(
     cascade(&mut judgement);
     require_bodies_of_changes(&judgement, requirements);
     then(judgement)
+}
+
+/// What is recorded of a cluster decides what its tenants' wishes come to: it is always read. It is a handful of objects.
+fn require_cluster_bodies(input: &PlanInput, composition: &Composition, requirements: &mut Requirements) {
+    for name in composition.clusters.keys() {
+        let scope = Scope::cluster(name);
+        let Some(state) = input.states.get(&scope) else { continue };
+        let missing: BTreeSet<Digest> = state
+            .resources
+            .values()
+            .filter(|recorded| recorded.desired.value.is_none())
+            .map(|recorded| recorded.desired.digest)
+            .collect();
+        if !missing.is_empty() {
+            requirements.bodies.entry(scope).or_default().extend(missing);
+        }
+    }
 }
 
 fn ignore_rules(input: &PlanInput) -> BTreeMap<Scope, Vec<String>> {

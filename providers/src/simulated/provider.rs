@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::{EnactError, Enacted, ObserveRequest, Operation, Provider, Readiness, Step, TargetRequest};
-use laconic_engine::resource::{Live, Observed, ObservedTarget, Target, UnknownReason, World};
+use laconic_engine::resource::{ClusterIdentity, Live, Observed, ObservedTarget, Target, UnknownReason, World};
 use serde_json::{Value, json};
 
 use super::fault::Call;
@@ -73,7 +73,9 @@ fn single_keys(wanted: &TargetRequest) -> impl Iterator<Item = &ObjectKey> {
 
 fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> ObservedTarget {
     let Some(stored) = machine.objects(target) else {
-        return ObservedTarget { identity: None, cluster: Observed::Absent, objects: Ok(BTreeMap::new()) };
+        // No cluster, but it is known which Docker daemon says so: an absence is believed only from the recorded one.
+        let identity = ClusterIdentity { daemon: machine.daemon(), ..ClusterIdentity::default() };
+        return ObservedTarget { identity: Some(identity), cluster: Observed::Absent, objects: Ok(BTreeMap::new()) };
     };
     let mut objects = BTreeMap::new();
     for resource_type in &wanted.types {
@@ -128,13 +130,25 @@ fn enact_cluster(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, Enact
     let name = step.target.name();
     match step.operation {
         Operation::Create => {
+            if let Some(cluster) = tx.machine().clusters.get(name) {
+                return Err(EnactError::Exists { uid: cluster.node.clone(), managers: Vec::new() });
+            }
             node::create(tx, name, wanted(step)?)?;
             let live = tx.machine().clusters.get(name).map(node::live);
             Ok(Enacted { live, identity: tx.machine().identity(&step.target) })
         }
-        Operation::Update => Err(EnactError::Refused(
-            "kind cannot change a running cluster: it has to be deleted and created again".to_owned(),
-        )),
+        Operation::Update => {
+            // Bringing an interrupted creation to its end: nothing is left to do when it is as wanted.
+            let wanted = wanted(step)?;
+            let identity = tx.machine().identity(&step.target);
+            let live = tx.machine().clusters.get(name).map(node::live);
+            match live {
+                Some(live) if same_shape(wanted, &live.attributes) => Ok(Enacted { live: Some(live), identity }),
+                _ => Err(EnactError::Refused(
+                    "kind cannot change a running cluster: it has to be deleted and created again".to_owned(),
+                )),
+            }
+        }
         Operation::Delete => {
             if let Some(cluster) = tx.machine().clusters.get(name) {
                 let found = cluster.node.clone();
@@ -144,6 +158,13 @@ fn enact_cluster(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, Enact
             Ok(Enacted { live: None, identity: None })
         }
     }
+}
+
+/// Whether a running cluster has everything a wanted one sets; an image that is not set is whatever kind takes.
+fn same_shape(wanted: &Value, running: &Value) -> bool {
+    let wanted = laconic_engine::diff::flatten(wanted);
+    let running = laconic_engine::diff::flatten(running);
+    wanted.iter().all(|(path, value)| running.get(path) == Some(value))
 }
 
 fn enact_fact(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {

@@ -1,0 +1,127 @@
+//! Properties of planning and applying, on random deployments.
+
+use std::collections::BTreeMap;
+
+use laconic_engine::apply::{Event, Schedule};
+use laconic_engine::compile::CompiledDeployment;
+use laconic_engine::plan::Plan;
+use laconic_tests::generate::{Shape, directory, shape, successor};
+use laconic_tests::universe::{Request, Run, Universe, compiled};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+
+const CLUSTER: &str = "laconic-main";
+
+fn deployment(name: &str, shape: &Shape) -> CompiledDeployment {
+    compiled(name, &directory(name, CLUSTER, shape)).0
+}
+
+/// Two versions of a deployment, and a neighbour on the same cluster.
+fn pair() -> impl Strategy<Value = (Shape, Shape, Option<Shape>)> {
+    (shape(), shape(), any::<u16>(), proptest::option::of(shape())).prop_map(|(first, other, picks, neighbour)| {
+        let second = successor(first.clone(), &other, picks);
+        // Neighbours agree on the umbrella: that they do not is an error of its own, found before planning.
+        let neighbour = neighbour.map(|shape| Shape { umbrella: first.umbrella, ..shape });
+        let second = if neighbour.is_some() { Shape { umbrella: first.umbrella, ..second } } else { second };
+        (first, second, neighbour)
+    })
+}
+
+fn cases(many: u32) -> ProptestConfig {
+    let wanted = std::env::var("PROPERTY_CASES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig { cases: wanted.unwrap_or(many), max_shrink_iters: 400, ..ProptestConfig::default() }
+}
+
+/// A universe in which the neighbour and the first version are applied.
+fn prepared(first: &CompiledDeployment, neighbour: Option<&CompiledDeployment>) -> Result<Universe, TestCaseError> {
+    let universe = Universe::default();
+    for one in neighbour.into_iter().chain([first]) {
+        let run = universe.apply_with_consents(std::slice::from_ref(one), &Request::default());
+        prop_assert!(run.is_complete(), "{:#?}\n{:#?}", run.result, run.plan.findings);
+    }
+    Ok(universe)
+}
+
+fn is_settled(universe: &Universe, deployments: &[CompiledDeployment]) -> Result<(), TestCaseError> {
+    let again = universe.plan(deployments, &Request::default());
+    prop_assert!(!again.has_work(), "not empty: {:#?}\n{:#?}", again.changes, again.register);
+    prop_assert!(again.missing_consents().is_empty(), "{:#?}", again.findings);
+    prop_assert_eq!(universe.deviations(deployments), Vec::<String>::new());
+    prop_assert_eq!(universe.host.violations(), vec![]);
+    Ok(())
+}
+
+/// What must end before it begins has ended before it began.
+fn respects_edges(run: &Run) -> Result<(), TestCaseError> {
+    let schedule = Schedule::of(&run.plan).map_err(TestCaseError::fail)?;
+    let mut begun: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut ended: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (moment, event) in run.events.iter().enumerate() {
+        match event {
+            Event::Started { address, .. } => begun.entry(address.to_string()).or_default().push(moment),
+            Event::Done { address, .. } => ended.entry(address.to_string()).or_default().push(moment),
+            _ => {}
+        }
+    }
+    for (before, after) in schedule.order() {
+        let (before, after) = (&run.plan.changes[before.change].address, &run.plan.changes[after.change].address);
+        if before == after {
+            continue;
+        }
+        // A replace has two steps; the first end before the last beginning is what every edge implies.
+        let (Some(ends), Some(begins)) = (ended.get(&before.to_string()), begun.get(&after.to_string())) else {
+            continue;
+        };
+        prop_assert!(ends[0] < begins[begins.len() - 1], "{after} began before {before} ended");
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(2000))]
+
+    #[test]
+    fn applied_twice_means_an_empty_second_plan((first, second, neighbour) in pair()) {
+        let (first, second) = (deployment("shop", &first), deployment("shop", &second));
+        let neighbour = neighbour.map(|shape| deployment("blog", &shape));
+        let universe = prepared(&first, neighbour.as_ref())?;
+        is_settled(&universe, std::slice::from_ref(&first))?;
+        let run = universe.apply_with_consents(std::slice::from_ref(&second), &Request::default());
+        prop_assert!(run.is_complete(), "{:#?}\n{:#?}", run.result, run.plan.findings);
+        respects_edges(&run)?;
+        let all: Vec<CompiledDeployment> = [second].into_iter().chain(neighbour).collect();
+        is_settled(&universe, &all)?;
+        let text = format!("{:?}", run.plan) + &format!("{:?}", run.events);
+        prop_assert!(!text.contains("hunter2"), "a secret is in the plan or the events");
+    }
+
+    #[test]
+    fn destroy_leaves_nothing_of_ours((first, second, neighbour) in pair()) {
+        let (first, second) = (deployment("shop", &first), deployment("shop", &second));
+        let neighbour = neighbour.map(|shape| deployment("blog", &shape));
+        let universe = prepared(&first, neighbour.as_ref())?;
+        let run = universe.apply_with_consents(std::slice::from_ref(&second), &Request { destroy: true, ..Request::default() });
+        prop_assert!(run.is_complete(), "{:#?}\n{:#?}", run.result, run.plan.findings);
+        prop_assert_eq!(universe.host.violations(), vec![]);
+        let rest: Vec<CompiledDeployment> = neighbour.into_iter().collect();
+        if rest.is_empty() {
+            prop_assert!(universe.plan(&[second], &Request { destroy: true, ..Request::default() }).is_empty());
+        } else {
+            is_settled(&universe, &rest)?;
+        }
+    }
+
+    #[test]
+    fn without_consent_nothing_is_touched((first, second, neighbour) in pair()) {
+        let (first, second) = (deployment("shop", &first), deployment("shop", &second));
+        let neighbour = neighbour.map(|shape| deployment("blog", &shape));
+        let universe = prepared(&first, neighbour.as_ref())?;
+        let plan: Plan = universe.plan(std::slice::from_ref(&second), &Request::default());
+        prop_assume!(plan.is_refused());
+        let calls = universe.host.calls();
+        let run = universe.carry_out(plan, &[second]);
+        prop_assert!(run.result.is_err());
+        prop_assert_eq!(universe.host.calls(), calls);
+        is_settled(&universe, std::slice::from_ref(&first))?;
+    }
+}
