@@ -8,6 +8,7 @@ pub mod args;
 pub mod clock;
 pub mod commands;
 pub mod compiling;
+pub mod deployment_directory;
 pub mod error;
 pub mod inputs;
 pub mod output;
