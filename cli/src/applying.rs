@@ -21,7 +21,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::planning::secret_places;
 use crate::secret_values::{self, Missing};
 use crate::session::Session;
-use crate::view::plan_text::{plan_text, short_id};
+use crate::view::plan_text::{plan_text, plan_text_in_short, short_id};
 use crate::view::progress::Progress;
 use crate::view::{events_json, outcome};
 use crate::wire::{self, LocalStore, SimulatedHost};
@@ -42,8 +42,10 @@ pub struct Order<'a> {
     pub carrying: &'a Carrying,
     /// What is shown.
     pub showing: &'a Showing,
-    /// Whether the plan was approved before: a saved plan is.
+    /// Whether it needs no approval: a saved plan was looked at when it was made, a rehearsal does nothing.
     pub approved: bool,
+    /// Whether it is a saved plan, of which only the dangers are shown again.
+    pub saved: bool,
     /// The states it was made from, for a rehearsal on a copy; empty for the real thing.
     pub rehearsal: Option<BTreeMap<Scope, State>>,
 }
@@ -64,7 +66,9 @@ pub fn carry_out(session: &Session, mut order: Order<'_>, given: &BTreeSet<Conse
     if output.json {
         output.print(&format!("{}{}", events_json::version(&now), events_json::planned(&now, &order.plan)))?;
     } else {
-        output.print(&plan_text(&order.plan, &session.plan_view(order.showing, None)))?;
+        let view = session.plan_view(order.showing, None);
+        let text = if order.saved { plan_text_in_short(&order.plan, &view) } else { plan_text(&order.plan, &view) };
+        output.print(&text)?;
     }
     if let Some(expected) = &order.carrying.expect_plan
         && (expected.len() < SHORTEST_ID || !order.plan.id.starts_with(expected.as_str()))

@@ -82,7 +82,10 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     }
     input.fingerprinters = secret_values::fingerprinters(&places, Missing::LeaveOut)?;
     plan::prepare(&mut input);
-    fetch(session, &mut input, &mut directories, store)?;
+    let store = fetch(session, &mut input, &mut directories, store)?;
+    if !wanted.offline {
+        tenants_secrets(&mut input, &directories, &store)?;
+    }
     let plan = plan::plan(&input);
     let complaints = plan::lint::lint(&plan);
     if !complaints.is_empty() {
@@ -130,12 +133,12 @@ fn fetch(
     input: &mut PlanInput,
     directories: &mut BTreeMap<String, PathBuf>,
     mut store: LocalStore,
-) -> Result<()> {
+) -> Result<LocalStore> {
     // Each round fetches something new, so this ends; the bound is for a planner that asks for the same again.
     for _ in 0..64 {
         let requirements = plan::requirements(input);
         if requirements.is_empty() {
-            return Ok(());
+            return Ok(store);
         }
         for (scope, directory) in &requirements.tenants {
             directories.entry(scope.name().to_owned()).or_insert_with(|| PathBuf::from(directory));
@@ -159,6 +162,35 @@ fn fetch(
         }
     }
     Err(Problem::BrokenPlan { complaints: vec!["the planner never has enough".to_owned()] })
+}
+
+/// Other tenants are made again as recorded: their secrets are needed too.
+fn tenants_secrets(
+    input: &mut PlanInput,
+    directories: &BTreeMap<String, PathBuf>,
+    store: &LocalStore,
+) -> Result<()> {
+    let planned: BTreeSet<&str> = input.deployments.iter().map(|deployment| deployment.name.as_str()).collect();
+    let others: Vec<&State> = input
+        .states
+        .values()
+        .filter(|state| !state.scope.is_cluster() && !planned.contains(state.scope.name()))
+        .collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let recorded: BTreeSet<SecretSource> = others
+        .iter()
+        .flat_map(|state| state.resources.values())
+        .filter_map(|recorded| recorded.desired.value.as_deref())
+        .flat_map(sources)
+        .collect();
+    let places = secret_places(directories, store, others.iter().map(|state| state.scope.name()))?;
+    let values = secret_values::values(&recorded, &places, Missing::LeaveOut)?;
+    let fingerprinters = secret_values::fingerprinters(&places, Missing::LeaveOut)?;
+    input.secrets.extend(values);
+    input.fingerprinters.extend(fingerprinters);
+    Ok(())
 }
 
 /// The places of the secrets of deployments.

@@ -36,6 +36,7 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
         carrying: &arguments.carrying,
         showing: &arguments.showing,
         approved: arguments.rehearse,
+        saved: false,
         rehearsal: arguments.rehearse.then_some(planned.states),
     };
     carry_out(session, order, &given)
@@ -65,6 +66,7 @@ fn saved(session: &Session, arguments: &ApplyArgs, path: &Path) -> Result<Exit> 
         carrying: &arguments.carrying,
         showing: &arguments.showing,
         approved: true,
+        saved: true,
         rehearsal,
     };
     carry_out(session, order, &given)

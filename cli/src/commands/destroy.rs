@@ -29,6 +29,7 @@ pub fn run(session: &Session, arguments: &DestroyArgs) -> Result<Exit> {
         carrying: &arguments.carrying,
         showing: &arguments.showing,
         approved: false,
+        saved: false,
         rehearsal: None,
     };
     carry_out(session, order, &given)

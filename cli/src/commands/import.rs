@@ -39,6 +39,7 @@ pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
         carrying: &arguments.carrying,
         showing: &arguments.showing,
         approved: false,
+        saved: false,
         rehearsal: None,
     };
     carry_out(session, order, &given)

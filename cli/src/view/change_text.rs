@@ -31,12 +31,11 @@ pub fn headline(change: &Change) -> String {
 pub fn because(reason: &Reason) -> Option<String> {
     Some(match reason {
         Reason::InSync | Reason::New | Reason::SpecChanged | Reason::Imported | Reason::Refused => return None,
+        // The fields say it themselves.
+        Reason::Immutable { .. } => return None,
         Reason::Vanished => "it was deleted outside of laconic".to_owned(),
         Reason::Drifted => "it was changed outside of laconic".to_owned(),
         Reason::SpecChangedAndDrifted => "the spec changed, and it was changed outside of laconic".to_owned(),
-        Reason::Immutable { paths } => {
-            format!("{} cannot be changed in place", clean(&paths.join(", ")))
-        }
         Reason::ReplaceRequested => "--replace names it".to_owned(),
         Reason::Cascade { cause } => format!("{} is made anew", clean(&cause.to_string())),
         Reason::ClusterReplaced { cause } => {
@@ -136,7 +135,9 @@ fn is_telling(resource_type: ResourceType, path: &str) -> bool {
     }
     let ends = |suffix: &str| path.ends_with(suffix);
     match resource_type {
-        ResourceType::KindCluster | ResourceType::KindMount | ResourceType::KindPort => true,
+        ResourceType::KindCluster => path == "image" || ends("].hostPath") || ends("].containerPort"),
+        ResourceType::KindMount => ends("Path"),
+        ResourceType::KindPort => ends("Port"),
         ResourceType::Deployment | ResourceType::Job | ResourceType::CronJob => {
             path == "spec.replicas" || path == "spec.schedule" || path == "spec.strategy.type" || ends("].image")
         }

@@ -56,7 +56,9 @@ fn one(finding: &Finding, given: bool, palette: Palette) -> String {
         let _ = writeln!(text, "  {} {place}: {}", palette.dim("-->"), clean(&label.text));
     }
     for line in &finding.help {
-        let _ = writeln!(text, "  {} {}", palette.accent("help:"), clean(line));
+        // An indented line goes on with the one before it.
+        let label = if line.starts_with(' ') { "     ".to_owned() } else { palette.accent("help:") };
+        let _ = writeln!(text, "  {label} {}", clean(line));
     }
     if let Some(consent) = &finding.consent {
         let state = if given { "given" } else { "needed" };

@@ -55,8 +55,19 @@ pub fn with_source(finding: &Finding, texts: &Texts, palette: Palette) -> String
         let text = label.map_or_else(|| clean(&place.to_string()), |label| format!("{}: {label}", clean(&place.to_string())));
         group = group.element(Level::NOTE.message(text));
     }
+    let mut help: Vec<String> = Vec::new();
     for line in &finding.help {
-        group = group.element(Level::HELP.message(clean(line)));
+        match help.last_mut() {
+            // An indented line goes on with the one before it.
+            Some(last) if line.starts_with(' ') => {
+                last.push('\n');
+                last.push_str(&clean(line));
+            }
+            _ => help.push(clean(line)),
+        }
+    }
+    for message in help {
+        group = group.element(Level::HELP.message(message));
     }
     if let Some(consent) = &finding.consent {
         group = group.element(Level::HELP.message(format!("lifted by {}", clean(&consent.to_string()))));

@@ -47,22 +47,14 @@ fn heading(radius: &BlastRadius) -> String {
     }
 }
 
-/// `about 2 to 4 minutes`.
+/// `about 2 to 4 minutes`; from two minutes on whole minutes are exact enough.
 fn duration_range(least: u32, most: u32) -> String {
-    if most <= least {
-        return format!("about {}", seconds(least));
-    }
-    if least.is_multiple_of(60) && most.is_multiple_of(60) {
-        return format!("about {} to {} minutes", least / 60, most / 60);
-    }
-    format!("about {} to {}", seconds(least), seconds(most))
-}
-
-fn seconds(number: u32) -> String {
-    if number >= 60 && number.is_multiple_of(60) {
-        count((number / 60) as usize, "minute")
-    } else {
-        count(number as usize, "second")
+    let minutes = |seconds: u32| seconds.div_ceil(60);
+    match (least, most) {
+        (least, most) if most < 120 && most <= least => format!("about {}", count(least as usize, "second")),
+        (least, most) if most < 120 => format!("about {least} to {most} seconds"),
+        (least, most) if minutes(least) == minutes(most) => format!("about {}", count(minutes(most) as usize, "minute")),
+        (least, most) => format!("about {} to {} minutes", minutes(least).max(1), minutes(most)),
     }
 }
 
@@ -148,7 +140,8 @@ mod tests {
     #[test]
     fn durations_read_well() {
         assert_eq!(duration_range(120, 240), "about 2 to 4 minutes");
-        assert_eq!(duration_range(60, 60), "about 1 minute");
-        assert_eq!(duration_range(10, 30), "about 10 seconds to 30 seconds");
+        assert_eq!(duration_range(60, 255), "about 1 to 5 minutes");
+        assert_eq!(duration_range(180, 180), "about 3 minutes");
+        assert_eq!(duration_range(10, 30), "about 10 to 30 seconds");
     }
 }

@@ -34,6 +34,20 @@ impl PlanView {
     }
 }
 
+/// A plan that was looked at before, in short: whose it is, its dangers, its counts.
+#[must_use]
+pub fn plan_text_in_short(plan: &Plan, view: &PlanView) -> String {
+    let palette = view.palette;
+    let mut text = header::header(plan, palette);
+    text.push('\n');
+    text.push_str(&danger::dangers(plan, palette));
+    text.push_str(&forecast::blast_radius(plan, palette));
+    text.push_str(&forecast::volumes(plan, view.forecast, palette));
+    text.push_str(&last_lines(plan, view));
+    text.push('\n');
+    text
+}
+
 /// How many characters of an id are shown and suffice to name a plan.
 pub const ID_LENGTH: usize = 16;
 
