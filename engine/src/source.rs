@@ -141,10 +141,10 @@ pub fn normalize_path(path: &str) -> String {
 #[must_use]
 pub fn join_path(directory: &str, path: &str) -> String {
     if path.starts_with('/') || directory.is_empty() {
-        normalize_path(path)
-    } else {
-        normalize_path(&format!("{directory}/{path}"))
+        // An empty directory is the reader's own: joining it with a slash would make the path absolute.
+        return normalize_path(path);
     }
+    normalize_path(&format!("{directory}/{path}"))
 }
 
 /// Whether `path` is `root` or lies below it, by whole path components: `/srv/kind2` is not under `/srv/kind`.
@@ -163,6 +163,9 @@ mod tests {
         assert_eq!(normalize_path("./a//b/../c"), "a/c");
         assert_eq!(normalize_path("/a/../../b"), "/b");
         assert_eq!(normalize_path("../x"), "../x");
+        assert_eq!(join_path("", "./x"), "x");
+        assert_eq!(join_path("a", "../x"), "x");
+        assert_eq!(join_path("a", "/x"), "/x");
     }
 
     #[test]

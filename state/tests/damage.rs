@@ -42,10 +42,12 @@ fn a_journal_cut_anywhere_is_a_prefix_of_its_records() {
         let whole = bytes[..length].iter().filter(|byte| **byte == b'\n').count()
             + usize::from(bytes.get(length) == Some(&b'\n'));
         assert_same(&copy.store().load(&scope()).unwrap(), &folded(&records[..whole]));
-        // And one more record goes on from there.
-        copy.store().append(&scope(), &[end(1)]).unwrap();
+        // And two more records go on from there.
+        let store = copy.store();
+        store.append(&scope(), &[end(1)]).unwrap();
+        store.append(&scope(), &[end(2)]).unwrap();
         let mut expected = records[..whole].to_vec();
-        expected.push(end(1));
+        expected.extend([end(1), end(2)]);
         assert_same(&copy.store().load(&scope()).unwrap(), &folded(&expected));
     }
 }

@@ -226,7 +226,9 @@ impl Universe {
                 let live = flatten(&live.attributes);
                 let completed_job = resource.address.resource_type == laconic_engine::address::ResourceType::Job;
                 for (path, value) in flatten(&resource.attributes) {
-                    if !completed_job && !live.get(&path).is_some_and(|found| same(&path, &value, found)) {
+                    // Servers leave out `readOnly: false` and the like.
+                    let as_wanted = live.get(&path).map_or(value == false, |found| same(&path, &value, found));
+                    if !completed_job && !as_wanted {
                         deviations.push(format!(
                             "{} {path}: {:?} instead of {value}",
                             resource.address,

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use laconic_engine::address::ResourceType;
 use laconic_engine::apply::{Event, Schedule};
 use laconic_engine::compile::CompiledDeployment;
 use laconic_engine::plan::Plan;
+use laconic_providers::simulated::{Violation, ViolationKind};
 use laconic_tests::generate::{Shape, directory, shape, successor};
 use laconic_tests::universe::{Request, Run, Universe, compiled};
 use proptest::prelude::*;
-use proptest::test_runner::TestCaseError;
+use proptest::test_runner::{FileFailurePersistence, TestCaseError};
 
 const CLUSTER: &str = "laconic-main";
 
@@ -29,7 +31,15 @@ fn pair() -> impl Strategy<Value = (Shape, Shape, Option<Shape>)> {
 
 fn cases(many: u32) -> ProptestConfig {
     let wanted = std::env::var("PROPERTY_CASES").ok().and_then(|text| text.parse().ok());
-    ProptestConfig { cases: wanted.unwrap_or(many), max_shrink_iters: 400, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: wanted.unwrap_or(many),
+        max_shrink_iters: 400,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/proptest-regressions/planner.txt"
+        )))),
+        ..ProptestConfig::default()
+    }
 }
 
 /// A universe in which the neighbour and the first version are applied.
@@ -47,8 +57,18 @@ fn is_settled(universe: &Universe, deployments: &[CompiledDeployment]) -> Result
     prop_assert!(!again.has_work(), "not empty: {:#?}\n{:#?}", again.changes, again.register);
     prop_assert!(again.missing_consents().is_empty(), "{:#?}", again.findings);
     prop_assert_eq!(universe.deviations(deployments), Vec::<String>::new());
-    prop_assert_eq!(universe.host.violations(), vec![]);
+    prop_assert_eq!(violations(universe), vec![]);
     Ok(())
+}
+
+/// What no careful engine does. One thing is allowed: a Service that gets another name because its stack got a second
+/// pod goes a moment before the Ingress is led to the new one; its pods are down then anyway (LAC506).
+fn violations(universe: &Universe) -> Vec<Violation> {
+    let renamed_service = |violation: &Violation| {
+        violation.key.resource_type == ResourceType::Service
+            && matches!(&violation.kind, ViolationKind::DeletedInUse { by } if by.resource_type == ResourceType::Ingress)
+    };
+    universe.host.violations().into_iter().filter(|violation| !renamed_service(violation)).collect()
 }
 
 /// What must end before it begins has ended before it began.
@@ -85,7 +105,8 @@ proptest! {
         let (first, second) = (deployment("shop", &first), deployment("shop", &second));
         let neighbour = neighbour.map(|shape| deployment("blog", &shape));
         let universe = prepared(&first, neighbour.as_ref())?;
-        is_settled(&universe, std::slice::from_ref(&first))?;
+        let before: Vec<CompiledDeployment> = [first].into_iter().chain(neighbour.clone()).collect();
+        is_settled(&universe, &before)?;
         let run = universe.apply_with_consents(std::slice::from_ref(&second), &Request::default());
         prop_assert!(run.is_complete(), "{:#?}\n{:#?}", run.result, run.plan.findings);
         respects_edges(&run)?;
@@ -102,10 +123,11 @@ proptest! {
         let universe = prepared(&first, neighbour.as_ref())?;
         let run = universe.apply_with_consents(std::slice::from_ref(&second), &Request { destroy: true, ..Request::default() });
         prop_assert!(run.is_complete(), "{:#?}\n{:#?}", run.result, run.plan.findings);
-        prop_assert_eq!(universe.host.violations(), vec![]);
+        prop_assert_eq!(violations(&universe), vec![]);
         let rest: Vec<CompiledDeployment> = neighbour.into_iter().collect();
         if rest.is_empty() {
-            prop_assert!(universe.plan(&[second], &Request { destroy: true, ..Request::default() }).is_empty());
+            let again = universe.plan(&[second], &Request { destroy: true, ..Request::default() });
+            prop_assert!(again.is_empty(), "{:#?}", again.changes);
         } else {
             is_settled(&universe, &rest)?;
         }
@@ -122,6 +144,7 @@ proptest! {
         let run = universe.carry_out(plan, &[second]);
         prop_assert!(run.result.is_err());
         prop_assert_eq!(universe.host.calls(), calls);
-        is_settled(&universe, std::slice::from_ref(&first))?;
+        let before: Vec<CompiledDeployment> = [first].into_iter().chain(neighbour).collect();
+        is_settled(&universe, &before)?;
     }
 }

@@ -14,7 +14,9 @@ pub fn normalise(resource_type: ResourceType, object: &mut Value) {
     }
     if let Some(members) = object.as_object_mut() {
         members.remove("status");
-        members.values_mut().for_each(|member| drop_empty(member));
+        members.retain(|name, member| is_kept(name, member));
+        let contents = |name: &str| matches!(name, "data" | "binaryData");
+        members.iter_mut().filter(|(name, _)| !contents(name)).for_each(|(_, member)| drop_empty(member));
     }
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         for name in [
@@ -59,22 +61,35 @@ fn encode_string_data(object: &mut Value) {
 
 /// Drops what a server does not keep because its Go type omits the empty value.
 fn drop_empty(value: &mut Value) {
-    const FLAGS: [&str; 6] = ["readOnly", "hostNetwork", "hostPID", "hostIPC", "stdin", "tty"];
-    const MAPS: [&str; 6] = ["labels", "annotations", "nodeSelector", "data", "requests", "limits"];
     match value {
         Value::Object(members) => {
-            let is_variable = members.len() == 2 && members.contains_key("name");
-            members.retain(|name, member| match member {
-                Value::Array(items) => !items.is_empty(),
-                Value::Object(inner) => !(inner.is_empty() && MAPS.contains(&name.as_str())),
-                Value::Bool(false) => !FLAGS.contains(&name.as_str()),
-                Value::String(text) => !(text.is_empty() && is_variable && name == "value"),
-                _ => true,
-            });
+            members.retain(|name, member| is_kept(name, member));
             members.values_mut().for_each(drop_empty);
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_empty),
+        Value::Array(items) => {
+            for item in items {
+                // An environment variable that is set to nothing.
+                if let Some(members) = item.as_object_mut().filter(|members| members.len() == 2)
+                    && members.contains_key("name")
+                    && members.get("value").is_some_and(|value| value == "")
+                {
+                    members.remove("value");
+                }
+                drop_empty(item);
+            }
+        }
         _ => {}
+    }
+}
+
+fn is_kept(name: &str, member: &Value) -> bool {
+    const FLAGS: [&str; 6] = ["readOnly", "hostNetwork", "hostPID", "hostIPC", "stdin", "tty"];
+    const MAPS: [&str; 7] = ["labels", "annotations", "nodeSelector", "data", "binaryData", "requests", "limits"];
+    match member {
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(inner) => !(inner.is_empty() && MAPS.contains(&name)),
+        Value::Bool(false) => !FLAGS.contains(&name),
+        _ => true,
     }
 }
 
@@ -242,6 +257,9 @@ fn fill_service(spec: &mut Value, number: u64) {
         default(port, "protocol", || json!("TCP"));
         let target = port["port"].clone();
         default(port, "targetPort", || target);
+        if !has_node_port && let Some(members) = port.as_object_mut() {
+            members.remove("nodePort");
+        }
         if has_node_port {
             let node_port = 30_000 + (number * 7 + u64::try_from(index).unwrap_or_default()) % 2_768;
             default(port, "nodePort", || json!(node_port));
@@ -255,6 +273,9 @@ fn fill_service(spec: &mut Value, number: u64) {
     let address = spec["clusterIP"].clone();
     default(spec, "clusterIPs", || json!([address]));
     default(spec, "internalTrafficPolicy", || json!("Cluster"));
+    if !has_node_port && let Some(members) = spec.as_object_mut() {
+        members.remove("externalTrafficPolicy");
+    }
     if has_node_port {
         default(spec, "externalTrafficPolicy", || json!("Cluster"));
     }

@@ -91,10 +91,10 @@ fn check_claim(before: &Value, after: &Value, can_grow: bool) -> Result<(), Stri
             requests.remove("storage");
         }
         // A binder sets the volume once; from then on it stays.
-        if before["spec"].get("volumeName").is_none() {
-            if let Some(spec) = spec.as_object_mut() {
-                spec.remove("volumeName");
-            }
+        if before["spec"].get("volumeName").is_none()
+            && let Some(spec) = spec.as_object_mut()
+        {
+            spec.remove("volumeName");
         }
         spec
     };

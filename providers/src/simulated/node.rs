@@ -34,6 +34,9 @@ pub fn create(tx: &mut Transaction<'_>, name: &str, attributes: &Value) -> Resul
             "failed to create cluster: node(s) already exist for a cluster with the name \"{name}\""
         )));
     }
+    if !attributes.is_object() {
+        return Err(EnactError::Refused("unable to decode config: it is no map".to_owned()));
+    }
     check_ports(tx.machine(), attributes)?;
     check_mounts(attributes)?;
     let paths: Vec<String> =
@@ -160,7 +163,7 @@ pub fn delete(tx: &mut Transaction<'_>, name: &str) {
     }
 }
 
-/// A cluster of the same name, configuration and objects, made by somebody else: every identity differs.
+/// Somebody else deletes a cluster and makes an empty one of the same name and configuration: every identity differs.
 pub fn replace(tx: &mut Transaction<'_>, name: &str) -> Result<(), EnactError> {
     let target = Target::Kind(name.to_owned());
     let Some(cluster) = tx.machine().clusters.get(name) else { return Err(super::server::no_cluster(&target)) };

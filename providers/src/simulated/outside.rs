@@ -6,6 +6,8 @@ use laconic_engine::resource::{Live, Target};
 use serde_json::Value;
 
 use super::host::SimulatedHost;
+use super::machine::{FileEntry, FileSystem};
+use super::transaction::Mutation;
 use super::{node, readiness, server};
 
 impl SimulatedHost {
@@ -84,6 +86,32 @@ impl SimulatedHost {
     /// A cluster that is not there.
     pub fn replace_cluster(&self, name: &str) -> Result<(), EnactError> {
         self.change(|tx| node::replace(tx, name))
+    }
+
+    /// Writes data to a path of the Docker host, with the directories above it.
+    ///
+    /// # Errors
+    /// A directory that cannot be written.
+    pub fn write_host_data(&self, path: &str, text: &str) -> Result<(), EnactError> {
+        self.change(|tx| {
+            tx.make_host_directory(path);
+            tx.apply(Mutation::PutFile(FileSystem::Host, path.to_owned(), FileEntry::Data(text.to_owned())));
+            Ok(())
+        })
+    }
+
+    /// Removes a path of the Docker host with everything beneath it.
+    ///
+    /// # Errors
+    /// A directory that cannot be written.
+    pub fn remove_host_path(&self, path: &str) -> Result<(), EnactError> {
+        self.change(|tx| {
+            let is_gone =
+                |there: &&String| there.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            let gone: Vec<String> = tx.machine().files.keys().filter(is_gone).cloned().collect();
+            gone.into_iter().for_each(|path| tx.apply(Mutation::RemoveFile(FileSystem::Host, path)));
+            Ok(())
+        })
     }
 
     /// Lets time pass: every workload that can become ready does, and its pods write to their volumes.

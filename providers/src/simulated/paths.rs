@@ -248,7 +248,11 @@ pub fn merge(live: &mut Value, sent: &Value, key: &str) {
                         merge(&mut there, item, "");
                         merged.push(there);
                     }
-                    None => merged.push(item.clone()),
+                    None => {
+                        let mut fresh = item.clone();
+                        drop_nulls(&mut fresh);
+                        merged.push(fresh);
+                    }
                 }
             }
             merged.append(live);

@@ -60,6 +60,7 @@ pub fn create(
     manager: &str,
 ) -> Result<Live, EnactError> {
     check_place(tx, target, key)?;
+    check_shape(key, sent)?;
     if let Some(there) = tx.machine().object(target, key) {
         let managers = there.owners.iter().map(|owner| owner.manager.clone()).collect();
         return Err(EnactError::Exists { uid: there.uid.clone(), managers });
@@ -70,6 +71,10 @@ pub fn create(
     paths::drop_nulls(&mut attributes);
     defaults::normalise(key.resource_type, &mut attributes);
     let paths = owned_paths(&attributes);
+    attributes["metadata"]["name"] = Value::from(&*key.name);
+    if key.resource_type.is_namespaced() {
+        attributes["metadata"]["namespace"] = Value::from(&*key.namespace);
+    }
     defaults::fill(key.resource_type, &mut attributes, &uid, number);
     attributes["apiVersion"] = Value::from(key.resource_type.api_version());
     attributes["kind"] = Value::from(key.resource_type.kind());
@@ -85,6 +90,18 @@ pub fn create(
     tx.put(target, StoredObject { key: key.clone(), uid, attributes, owners, polls: 0 });
     volume::settle_after(tx, target, key.resource_type);
     live(tx, target, key)
+}
+
+/// Refuses what is no object at all, before anything is put into it.
+fn check_shape(key: &ObjectKey, object: &Value) -> Result<(), EnactError> {
+    let is_map = |value: Option<&Value>| value.is_none_or(|value| value.is_object() || value.is_null());
+    let is_sound = object.is_object()
+        && ["metadata", "spec", "status"].into_iter().all(|section| is_map(object.get(section)))
+        && ["labels", "annotations"].into_iter().all(|map| is_map(object["metadata"].get(map)));
+    match is_sound {
+        true => Ok(()),
+        false => Err(EnactError::Refused(format!("{} in version is invalid: it is no object", shown(key)))),
+    }
 }
 
 /// The object as it is now.
@@ -124,8 +141,11 @@ fn owned_paths(sent: &Value) -> BTreeSet<String> {
 
 fn sent_leaves(sent: &Value) -> BTreeMap<String, Value> {
     let mut leaves = paths::flatten(sent);
-    leaves.retain(|path, _| {
-        !matches!(path.as_str(), "apiVersion" | "kind" | "metadata" | "metadata.name" | "metadata.namespace")
+    leaves.retain(|path, value| {
+        let identifies =
+            matches!(path.as_str(), "apiVersion" | "kind" | "metadata" | "metadata.name" | "metadata.namespace");
+        // A `null` asks for a field to go; nobody owns what is not there.
+        !identifies && !value.is_null()
     });
     leaves
 }
@@ -150,6 +170,7 @@ pub fn update(
             before.uid
         )));
     }
+    check_shape(key, sent)?;
     let mut sent = sent.clone();
     defaults::normalise(key.resource_type, &mut sent);
     let leaves = sent_leaves(&sent);
@@ -178,12 +199,12 @@ pub fn update(
     }
     paths::merge(&mut after.attributes, &sent, "");
     take_ownership(&mut after, change.manager, leaves.into_keys().collect(), tx.now());
-    store(tx, target, &before, after)
+    store(tx, target, &before, after, change.manager)
 }
 
 /// Whether a path may go as a whole: anything below the sections, and top-level scalars such as `handler`.
 fn is_nested(prefix: &str) -> bool {
-    prefix.contains(['.', '[']) || !matches!(prefix, "metadata" | "spec" | "data" | "binaryData")
+    prefix.contains(['.', '[']) || !matches!(prefix, "metadata" | "spec")
 }
 
 /// Fields that others own with another value: taken with force, else a conflict.
@@ -233,8 +254,10 @@ fn store(
     target: &Target,
     before: &Arc<StoredObject>,
     mut after: StoredObject,
+    manager: &str,
 ) -> Result<Live, EnactError> {
     let key = after.key.clone();
+    check_shape(&key, &after.attributes)?;
     let number = tx.next_number();
     defaults::fill(key.resource_type, &mut after.attributes, &before.uid, number);
     let can_grow = matches!(target, Target::Kubernetes(_)) && before.text("/spec/storageClassName") != "manual";
@@ -249,11 +272,9 @@ fn store(
             let generation = before.attributes["metadata"]["generation"].as_u64().unwrap_or(1) + 1;
             after.attributes["metadata"]["generation"] = Value::from(generation);
         }
-    } else if before.attributes != after.attributes
-        && let Some(owner) = after.owners.iter_mut().max_by(|left, right| left.time.cmp(&right.time))
-    {
-        owner.time.clone_from(&tx.now());
     }
+    let now = tx.now();
+    after.owners.iter_mut().filter(|owner| owner.manager == manager).for_each(|owner| owner.time.clone_from(&now));
     tx.put(target, after);
     volume::settle_after(tx, target, key.resource_type);
     live(tx, target, &key)
@@ -298,16 +319,10 @@ pub fn edit(
             let own = after.owners.iter().find(|owner| owner.manager == manager);
             gained.extend(own.map(|owner| owner.paths.clone()).unwrap_or_default());
             take_ownership(&mut after, manager, gained, tx.now());
-            let now = tx.now();
-            after
-                .owners
-                .iter_mut()
-                .filter(|owner| owner.manager == manager)
-                .for_each(|owner| owner.time.clone_from(&now));
         }
         None => paths::remove(&mut after.attributes, path),
     }
-    store(tx, target, &before, after)
+    store(tx, target, &before, after, manager)
 }
 
 /// Deletes an object with what belongs to it; one that is in use is marked and goes later.
@@ -345,19 +360,15 @@ pub fn is_system_namespace(name: &str) -> bool {
     matches!(name, "default" | "kube-system" | "kube-public" | "kube-node-lease")
 }
 
-/// Everything in a namespace goes: pods first, so that nothing holds its claims.
+/// Everything in a namespace goes, pods with it: nothing holds its claims.
 fn delete_contents(tx: &mut Transaction<'_>, target: &Target, namespace: &str) {
     let inside: Vec<ObjectKey> = tx
         .machine()
         .objects(target)
         .map(|objects| objects.keys().filter(|key| &*key.namespace == namespace).cloned().collect())
         .unwrap_or_default();
-    let is_claim = |key: &&ObjectKey| key.resource_type == ResourceType::PersistentVolumeClaim;
-    for key in inside.iter().filter(|key| !is_claim(key)) {
-        tx.remove(target, key);
-    }
-    for key in inside.iter().filter(is_claim) {
-        volume::remove_claim(tx, target, key);
+    for key in inside {
+        tx.remove(target, &key);
     }
     volume::settle(tx, target);
 }

@@ -32,7 +32,7 @@ pub fn settle_after(tx: &mut Transaction<'_>, target: &Target, resource_type: Re
 pub fn settle(tx: &mut Transaction<'_>, target: &Target) {
     for claim in tx.machine().objects_of(target, ResourceType::PersistentVolumeClaim) {
         if claim.is_terminating() && reference::user_of(tx.machine(), target, &claim.key).is_none() {
-            remove_claim(tx, target, &claim.key);
+            tx.remove(target, &claim.key);
         }
     }
     for volume in tx.machine().objects_of(target, ResourceType::PersistentVolume) {
@@ -43,11 +43,6 @@ pub fn settle(tx: &mut Transaction<'_>, target: &Target) {
             bind(tx, target, &claim);
         }
     }
-}
-
-/// Takes a claim away; its volume is released or, with the policy `Delete`, goes with its bytes.
-pub fn remove_claim(tx: &mut Transaction<'_>, target: &Target, key: &ObjectKey) {
-    tx.remove(target, key);
 }
 
 fn claim_of(machine: &Machine, target: &Target, volume: &StoredObject) -> Option<Arc<StoredObject>> {

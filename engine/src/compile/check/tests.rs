@@ -1,1 +1,389 @@
+use std::sync::Arc;
 
+use super::super::input::{DeploymentSource, Layout};
+use super::*;
+use crate::code::Code;
+use crate::source::{MemorySources, SourceEntry, SourceError};
+
+const SPEC: &str = "stack: stacks/shop\ndeploy-to: k8s-kind\n";
+const COMPOSE: &str = "services:\n  web:\n    image: nginx:1.27\n    ports: ['80']\n";
+
+/// A deployment directory; empty texts leave the file out.
+fn directory(dialect: &str, files: &[(&str, &str)]) -> MemorySources {
+    let mut sources = MemorySources::default();
+    let identity = format!("cluster-id: laconic-c\ndeployment-id: laconic-d\ndialect: {dialect}\n");
+    let defaults = [
+        ("spec.yml", SPEC),
+        ("stack.yml", "name: x\npods: [web]\n"),
+        ("deployment.yml", identity.as_str()),
+        ("config.env", "# header\n"),
+        ("compose/docker-compose-web.yml", COMPOSE),
+    ];
+    for (path, text) in defaults.iter().filter(|(path, _)| !files.iter().any(|(given, _)| given == path)).chain(files) {
+        if !text.is_empty() {
+            sources.insert(path, text.as_bytes());
+        }
+    }
+    sources
+}
+
+fn source() -> DeploymentSource {
+    DeploymentSource {
+        name: "shop".to_owned(),
+        directory: "/srv/kind/shop".to_owned(),
+        spec_file: "spec.yml".to_owned(),
+        layout: Layout::Directory,
+    }
+}
+
+fn run(dialect: &str, files: &[(&str, &str)]) -> CheckOutcome {
+    check(&source(), &directory(dialect, files))
+}
+
+/// `spec` is added to the spec, `compose` replaces the compose file.
+fn said(dialect: &str, spec: &str, compose: &str) -> Vec<String> {
+    let spec = format!("{SPEC}{spec}");
+    summary(&run(dialect, &[("spec.yml", &spec), ("compose/docker-compose-web.yml", compose)]))
+}
+
+fn summary(outcome: &CheckOutcome) -> Vec<String> {
+    outcome.findings.iter().map(|finding| format!("{} {}", finding.code.number(), finding.severity)).collect()
+}
+
+fn web(body: &str) -> String {
+    format!("services:\n  web:\n    image: nginx:1.27\n{body}")
+}
+
+#[test]
+fn a_clean_directory_says_nothing() {
+    for dialect in ["laconic-so", "compose"] {
+        let outcome = run(dialect, &[]);
+        assert_eq!(outcome.findings, []);
+        let deployment = outcome.deployment.unwrap();
+        assert_eq!(deployment.stack.name, "shop");
+        assert_eq!(deployment.pods.len(), 1);
+        assert_eq!(outcome.texts.len(), 5);
+        assert_eq!(outcome.inputs_digest, run(dialect, &[]).inputs_digest);
+        assert_ne!(outcome.inputs_digest, run(dialect, &[("config.env", "A=1\n")]).inputs_digest);
+    }
+}
+
+/// Each rule: what triggers it, in both dialects, and what comes close and does not.
+#[test]
+fn every_rule_triggers_and_nearly_triggers() {
+    let long = "x".repeat(60);
+    let table: Vec<(&str, String, &[&str], &[&str])> = vec![
+        // 103
+        ("", web("    volumes: ['../config/a:/a:rw']\n"), &["103 error"], &["103 error"]),
+        ("", web("    volumes: ['../config/a:/a:ro,z']\n"), &[], &[]),
+        // 104
+        ("", web("    volumes: ['../config/deep:/a']\n"), &["104 error"], &["104 warning"]),
+        ("", web("    volumes: ['../config/big:/a']\n"), &["104 error"], &["104 warning"]),
+        ("", web("    volumes: ['../config/sum:/a']\n"), &["104 error"], &["104 warning"]),
+        ("", web("    volumes: ['../config/fits:/a', '../config/flat:/b']\n"), &[], &[]),
+        // 105
+        ("", web("    volumes: ['../config/none:/a', '~/none:/b']\n"), &["105 error"], &["105 warning"]),
+        // 106
+        (
+            "",
+            web("    volumes: ['../config/a-b/c.txt:/a', '../config/a/b-c.txt:/b']\n"),
+            &["106 error"],
+            &["106 warning"],
+        ),
+        ("", web("    volumes: ['../config/a-b/c.txt:/a', '../config/./a-b/c.txt:/b']\n"), &[], &[]),
+        ("", web(&format!("    volumes: ['../config/{long}:/a']\n")), &["106 error"], &["106 warning"]),
+        // 108
+        (
+            "network: {http-proxy: [{host-name: a.b, routes: [{path: /, proxy-to: 'wbe:80'}]}]}\n",
+            COMPOSE.into(),
+            &["108 error"],
+            &["108 warning"],
+        ),
+        (
+            "network: {http-proxy: [{host-name: a.b, routes: [{path: /, proxy-to: 'web:81'}]}]}\n",
+            COMPOSE.into(),
+            &["108 error"],
+            &["108 warning"],
+        ),
+        (
+            "network: {http-proxy: [{host-name: a.b, routes: [{path: /, proxy-to: 'web:80'}]}]}\n",
+            COMPOSE.into(),
+            &[],
+            &[],
+        ),
+        ("maintenance-service: nobody:80\n", COMPOSE.into(), &["108 error"], &["108 warning"]),
+        // 109
+        ("namespace: My_Space\n", COMPOSE.into(), &["109 error"], &["109 warning"]),
+        ("namespace: my-space\n", COMPOSE.into(), &[], &[]),
+        (
+            "network: {http-proxy: [{host-name: 'https://a.b', routes: []}]}\n",
+            COMPOSE.into(),
+            &["109 error"],
+            &["109 warning"],
+        ),
+        ("network: {http-proxy: [{host-name: '*.a.b', routes: []}]}\n", COMPOSE.into(), &[], &[]),
+        ("volumes: {reth_data: /srv/x}\n", web("volumes: {reth_data: }\n"), &["109 error"], &["109 warning"]),
+        ("", "services:\n  my_web:\n    image: a:1\n".into(), &["109 error"], &["109 warning"]),
+        // 110
+        ("", web("    ports: ['8080:80']\n"), &["110 error"], &["110 warning"]),
+        ("", web("    ports: ['30080:80', '30080:81']\n"), &["110 error"], &["110 warning"]),
+        ("", web("    ports: ['30000:80', '32767:81', '30000:80/udp']\n"), &[], &[]),
+        // 111, 102
+        (
+            "",
+            web("    restart: always\n    portz: []\n"),
+            &["111 warning", "102 warning"],
+            &["111 warning", "102 warning"],
+        ),
+        // 112
+        ("", web("volumes: {data: }\n"), &["112 error"], &["112 warning"]),
+        ("configmaps: {settings: }\n", web("volumes: {settings: }\n"), &[], &[]),
+        ("", web("    volumes: ['data:/d']\n"), &["112 error"], &["112 warning"]),
+        // 113
+        ("", web("    environment: {A: '${NOPE}'}\n"), &["113 warning"], &["113 warning"]),
+        ("", web("    environment: {A: '${NOPE:?must}'}\n"), &["113 error"], &["113 warning"]),
+        ("", web("    environment: {A: 'x${NOPE}'}\n"), &["113 warning"], &[]),
+        ("", web("    environment: {A: '${NOPE:-x}'}\n"), &[], &[]),
+        // 116
+        ("resources: {containers: {limits: {memory: 2Gi}}}\n", COMPOSE.into(), &["116 warning"], &["116 warning"]),
+        ("resources: {containers: {limits: {memory: 2GiB}}}\n", COMPOSE.into(), &[], &[]),
+        (
+            "",
+            web("    deploy: {resources: {limits: {memory: 512Mi, cpus: '1'}}}\n"),
+            &["116 warning"],
+            &["116 warning"],
+        ),
+        // 206, 207, 212
+        ("kind-mount-root: /srv/kind\nvolumes: {d: /data/d}\n", COMPOSE.into(), &["206 warning"], &["206 warning"]),
+        (
+            "kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind2/d}\n",
+            COMPOSE.into(),
+            &["207 warning"],
+            &["207 warning"],
+        ),
+        (
+            "kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind/../d}\n",
+            COMPOSE.into(),
+            &["207 warning"],
+            &["207 warning"],
+        ),
+        ("kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind/d}\n", COMPOSE.into(), &[], &[]),
+        ("kind-mount-root: /srv/kind\nvolumes: {d: ./data/d}\n", COMPOSE.into(), &["212 error"], &["212 warning"]),
+        ("kind-mount-root: /srv/kin\nvolumes: {d: ./data/d}\n", COMPOSE.into(), &[], &[]),
+        // 301, 307
+        ("volumes: {d: }\n", web("volumes: {d: }\n"), &["301 warning"], &["301 warning"]),
+        ("volumes: {d: }\n", COMPOSE.into(), &[], &[]),
+        ("volumes: {d: /x}\nreplicas: 2\n", web("volumes: {d: }\n"), &["307 warning"], &["307 warning"]),
+        ("volumes: {d: /x}\nreplicas: 1\n", web("volumes: {d: }\n"), &[], &[]),
+        // 503
+        ("", "services:\n  web:\n    image: r.io:5000/nginx\n".into(), &["503 warning"], &["503 warning"]),
+        ("", "services:\n  web:\n    image: nginx:latest\n".into(), &["503 warning"], &["503 warning"]),
+        ("image-overrides: {web: 'nginx:1.27'}\n", "services:\n  web:\n    image: nginx:latest\n".into(), &[], &[]),
+        ("", "services:\n  web:\n    image: nginx@sha256:00\n".into(), &[], &[]),
+        // 114, 117, 703
+        ("image-pull-secret: {server: s, token-env: T}\n", COMPOSE.into(), &["114 warning"], &["114 warning"]),
+        ("registry-credentials: {server: s, token: abcdefgh}\n", COMPOSE.into(), &["703 error"], &["703 error"]),
+    ];
+    let half = "x".repeat(400_000);
+    let (fits, big) = ("x".repeat(716_800), "x".repeat(716_801));
+    for (spec, compose, strict, lenient) in table {
+        for (dialect, expected) in [("compose", strict), ("laconic-so", lenient)] {
+            let spec = format!("{SPEC}{spec}");
+            let outcome = run(
+                dialect,
+                &[
+                    ("spec.yml", &spec),
+                    ("compose/docker-compose-web.yml", &compose),
+                    ("config/a", "x"),
+                    ("config/deep/sub/x", "x"),
+                    ("config/flat/x", "x"),
+                    ("config/sum/a", &half),
+                    ("config/sum/b", &half),
+                    ("config/fits", &fits),
+                    ("config/big", &big),
+                    ("config/a-b/c.txt", "x"),
+                    ("config/a/b-c.txt", "x"),
+                    (&format!("config/{long}"), "x"),
+                    ("configmaps/settings/a", "x"),
+                ],
+            );
+            // `config/a` is a file and a folder in this list; memory sources see the file first.
+            assert_eq!(summary(&outcome), expected, "{dialect}: {spec}{compose}");
+            assert_eq!(outcome.deployment.is_none(), expected.iter().any(|line| line.ends_with("error")));
+            for finding in &outcome.findings {
+                assert!(finding.place.is_some() && !finding.help.is_empty(), "{finding:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn relative_paths_are_refused_on_remote_clusters() {
+    let check = |path: &str| {
+        let spec = format!("stack: s\ndeploy-to: k8s\nvolumes: {{d: {path}}}\n");
+        summary(&run("laconic-so", &[("spec.yml", &spec)]))
+    };
+    assert_eq!(check("./data"), ["107 error"]);
+    assert_eq!(check("/data"), Vec::<String>::new());
+    assert_eq!(check(""), Vec::<String>::new());
+}
+
+#[test]
+fn missing_and_strange_files_are_named_with_a_way_out() {
+    struct Strange(MemorySources, &'static str, SourceError);
+    impl SourceReader for Strange {
+        fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError> {
+            if path == self.1 { Err(self.2.clone()) } else { self.0.read(path) }
+        }
+        fn entry(&self, path: &str) -> Result<SourceEntry, SourceError> {
+            self.0.entry(path)
+        }
+    }
+    let files = ["spec.yml", "stack.yml", "deployment.yml", "compose/docker-compose-web.yml", "config.env"];
+    let errors = [
+        SourceError::Missing,
+        SourceError::NotAFile,
+        SourceError::TooLarge(100_000_000),
+        SourceError::Unreadable("denied".into()),
+    ];
+    for file in files {
+        for error in &errors {
+            if file == "config.env" && *error == SourceError::Missing {
+                continue;
+            }
+            let outcome = check(&source(), &Strange(directory("laconic-so", &[]), file, error.clone()));
+            let findings: Vec<_> =
+                outcome.findings.iter().filter(|finding| finding.code == Code::InvalidYaml).collect();
+            assert_eq!(findings.len(), 1, "{file} {error} {findings:?}");
+            assert!(findings[0].message.contains(file) && !findings[0].help.is_empty());
+            assert_eq!(outcome.deployment, None);
+        }
+    }
+    let mut binary = directory("compose", &[]);
+    binary.insert("stack.yml", b"\x7fELF\xff\0");
+    assert_eq!(summary(&check(&source(), &binary)), ["101 error"]);
+    let outcome = run("laconic-so", &[("config.env", ""), ("spec.yml", &format!("{SPEC}config: {{A: 1}}\n"))]);
+    assert_eq!(summary(&outcome), ["101 warning"]);
+}
+
+#[test]
+fn files_that_were_not_consulted_are_not_judged() {
+    struct Offline(MemorySources);
+    impl SourceReader for Offline {
+        fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError> {
+            self.0.read(path)
+        }
+        fn entry(&self, _: &str) -> Result<SourceEntry, SourceError> {
+            Err(SourceError::NotConsulted)
+        }
+    }
+    let compose = web("    volumes: ['/etc/hosts:/a', '../config/none:/b']\n");
+    let sources = directory("compose", &[("compose/docker-compose-web.yml", &compose)]);
+    assert_eq!(check(&source(), &Offline(sources)).findings, []);
+}
+
+#[test]
+fn hooks_are_reported() {
+    let outcome = run("laconic-so", &[("hooks/commands_0.py", "x"), ("hooks/readme.md", "x")]);
+    assert_eq!(summary(&outcome), ["115 warning"]);
+}
+
+#[test]
+fn a_literal_token_is_in_no_output() {
+    for block in [
+        "registry-credentials:\n  server: s\n  token: hunter2secret\n  username: u\n",
+        "registry-credentials:\n  token: >\n    hunter2secret\n  server: s\n",
+        "registry-credentials: {token: hunter2secret, server: s}\n",
+        "registry-credentials:\n  token: 'hunter2secret\n",
+        "registry-credentials:\n  server: s\n  token: a\n  \"token\": hunter2secret\n",
+    ] {
+        let outcome = run("compose", &[("spec.yml", &format!("{SPEC}{block}"))]);
+        assert_eq!(outcome.deployment, None);
+        assert!(!format!("{outcome:?}").contains("hunter2"), "{block}");
+    }
+    let outcome = run("compose", &[("spec.yml", &format!("{SPEC}config: {{token-name: shown}}\n"))]);
+    assert!(outcome.texts["spec.yml"].contains("shown"));
+}
+
+#[test]
+fn credentials_are_in_no_output() {
+    let env = "A=1\n# From credentials file: c.env\nKEY=hunter2secret\n";
+    for dialect in ["laconic-so", "compose"] {
+        let spec = format!("{SPEC}config: {{A: 1, B: '$generate:hex:32$', C: 'x$generate:odd:8$y'}}\n");
+        let outcome = run(dialect, &[("config.env", env), ("spec.yml", &spec)]);
+        assert_eq!(outcome.findings, []);
+        assert!(!format!("{outcome:?}").contains("hunter2"));
+        let deployment = outcome.deployment.unwrap();
+        let names: Vec<_> =
+            deployment.config.iter().map(|variable| (variable.name.as_str(), variable.is_secret)).collect();
+        assert_eq!(names, [("A", false), ("KEY", true)]);
+        assert_eq!(deployment.generated, [("B".into(), "hex".into(), 32), ("C".into(), "hex".into(), 8)]);
+    }
+}
+
+fn repository(identity: Option<crate::spec::DeploymentFile>, spec: &str) -> CheckOutcome {
+    let mut sources = MemorySources::default();
+    sources.insert("specs/shop.yml", spec.as_bytes());
+    sources.insert("repo/stacks/shop/stack.yml", b"pods: [web]\njobs: [migrate]\n");
+    sources.insert("repo/stacks/shop/deploy/commands.py", b"");
+    sources.insert(
+        "repo/compose/docker-compose-web.yml",
+        web("    volumes: ['../config/x:/x']\n    ports: ['80']\n").as_bytes(),
+    );
+    sources.insert("repo/compose-jobs/docker-compose-migrate.yml", b"services: {m: {image: 'm:1'}}\n");
+    sources.insert("repo/config/x/a", b"1");
+    let layout = Layout::Repository { stack: "repo/stacks/shop".to_owned(), identity };
+    check(&DeploymentSource { spec_file: "specs/shop.yml".to_owned(), layout, ..source() }, &sources)
+}
+
+#[test]
+fn a_repository_is_read_with_a_stand_in_identity() {
+    let outcome = repository(
+        None,
+        "stack: x\ndeploy-to: k8s-kind\nnetwork: {ports: {web: ['30081:81']}}\nconfig: {A: 'x # y', B: true}\n",
+    );
+    assert_eq!(summary(&outcome), ["115 warning"]);
+    let deployment = outcome.deployment.unwrap();
+    assert!(deployment.identity_is_placeholder);
+    assert_eq!(deployment.identity.deployment_id, "laconic-shop");
+    assert_eq!(deployment.compose_directory, "repo/compose");
+    assert_eq!(deployment.jobs.len(), 1);
+    assert_eq!(deployment.pods[0].1.services[0].ports[0].host, Some(30081));
+    let values: Vec<_> = deployment.config.iter().map(|variable| variable.value.as_str()).collect();
+    assert_eq!(values, ["x # y", "true"]);
+}
+
+#[test]
+fn a_repository_with_an_old_identity_reads_config_the_old_way() {
+    let identity =
+        crate::spec::DeploymentFile { cluster_id: "c".into(), deployment_id: "d".into(), ..Default::default() };
+    let spec = "stack: x\ndeploy-to: k8s-kind\nconfig:\n  A: 'x # y'\n  B: true\n  C: ''\n  D: ${A}-${NO}\n  E: 0755\n";
+    let outcome = repository(Some(identity), spec);
+    assert_eq!(summary(&outcome), ["113 warning", "115 warning"]);
+    assert_eq!(outcome.findings[0].place.as_ref().unwrap().line, 7);
+    let deployment = outcome.deployment.unwrap();
+    assert!(!deployment.identity_is_placeholder);
+    let values: Vec<_> = deployment.config.iter().map(|variable| variable.value.as_str()).collect();
+    assert_eq!(values, ["x", "True", "x-", "0755"]);
+}
+
+#[test]
+fn host_paths_have_the_old_names() {
+    let table = [
+        ("../config/test/script.sh", "host-path-config-test-script-sh"),
+        ("../config/hp/My_File.Conf", "host-path-config-hp-myfile-conf"),
+        ("./x", "host-path-x"),
+        ("../../x", "host-path-x"),
+        ("/etc//hosts", "host-path-etc-hosts"),
+        (".env", "host-path-env"),
+    ];
+    for (source, name) in table {
+        assert_eq!(host_path_volume_name(source), name);
+    }
+}
+
+#[test]
+fn findings_come_in_the_order_of_files_and_lines() {
+    let lines = said("compose", "zzz: 1\nvolumes: {a_b: }\nyyy: 1\n", &web("    restart: no\nvolumes: {a_b: }\n"));
+    assert_eq!(lines, ["102 warning", "301 warning", "102 warning", "111 warning", "109 error"]);
+}

@@ -200,3 +200,27 @@ fn lists_are_counted_and_single_keys_are_found() {
     assert!(objects[&key(ResourceType::ConfigMap, "a")].attributes["metadata"].get("managedFields").is_none());
     assert_eq!((host.calls().list, host.calls().get, host.calls().create), (2, 2, 2));
 }
+
+#[test]
+fn what_is_no_object_is_refused() {
+    let host = host();
+    let a = key(ResourceType::ConfigMap, "a");
+    for object in [json!([]), json!({"metadata": "a"}), json!({"metadata": {"labels": []}}), json!({"spec": 1})] {
+        assert!(matches!(create(&host, &a, object), Err(EnactError::Refused(_))));
+    }
+    create(&host, &a, config_map("a", "1")).unwrap();
+    assert!(host.edit_object(&main_target(), &a, "x", "metadata", Some(json!("x"))).is_err());
+}
+
+#[test]
+fn ownership_is_as_old_as_the_last_change() {
+    let host = host();
+    let a = key(ResourceType::ConfigMap, "a");
+    let before = create(&host, &a, config_map("a", "1")).unwrap();
+    assert_eq!(update(&host, &a, config_map("a", "1")).unwrap(), before);
+    let after = update(&host, &a, config_map("a", "2")).unwrap();
+    assert!(before.owners[0].time < after.owners[0].time);
+    let mut without = config_map("a", "2");
+    without["data"] = json!({});
+    assert!(update(&host, &a, without).unwrap().attributes.get("data").is_none());
+}

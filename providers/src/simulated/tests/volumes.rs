@@ -83,6 +83,8 @@ fn a_released_volume_keeps_its_claim_reference_until_it_is_taken_away() {
     rebound["spec"]["claimRef"] = Value::Null;
     update(&host, &pv, rebound).unwrap();
     assert_eq!(ask(&host, &pvc), Readiness::Ready);
+    let bound = update(&host, &pv, volume("/mnt/pg")).unwrap();
+    assert_eq!(bound.attributes["spec"]["claimRef"]["name"], json!("pg"));
     delete(&host, &pvc).unwrap();
     delete(&host, &pv).unwrap();
     assert!(see(&host, &pv).is_none());
@@ -172,4 +174,13 @@ fn volumes_of_a_remote_cluster_live_on_its_nodes() {
     host.delete_object(&remote, &web).unwrap();
     host.delete_object(&remote, &pvc).unwrap();
     assert!(host.volume_data("node:/data/pg").is_some());
+}
+
+#[test]
+fn somebody_may_write_and_remove_files_of_the_host() {
+    let host = with_data("/mnt/pg");
+    host.write_host_data("/srv/kind/pg", "mine").unwrap();
+    assert_eq!(host.volume_data("/srv/kind/pg").as_deref(), Some("mine"));
+    host.remove_host_path("/srv/kind").unwrap();
+    assert!(!host.host_path_exists("/srv/kind/pg") && host.host_path_exists("/srv"));
 }
