@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! The binary: the command line in, an exit code out.
+
+fn main() -> std::process::ExitCode {
+    laconic::run()
+}

@@ -105,8 +105,8 @@ impl<'a> Loader<'a> {
             let file = self.compose(&folders.compose_jobs, name, &identity, &lookup);
             jobs.extend(file.map(|file| (name.value.clone(), file)));
         }
-        if !is_directory {
-            // A deployment directory has them in its copies of the compose files.
+        if !is_directory || identity.dialect == Dialect::Compose {
+            // A directory that laconic-so made has them in its copies of the compose files; ours are verbatim.
             self.replace_ports(&spec, &mut pods);
         }
         for hook in &folders.hooks {

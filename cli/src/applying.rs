@@ -1,0 +1,292 @@
+//! From a plan to a changed world: consent, approval, locks, the engine's loop, the report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use laconic_engine::address::Scope;
+use laconic_engine::apply::drive::scopes;
+use laconic_engine::apply::{
+    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, Outcome, Provider, StateStore, Stop, drive,
+};
+use laconic_engine::finding::Consent;
+use laconic_engine::plan::{Mode, Plan};
+use laconic_engine::secret::{SecretSource, sources};
+use laconic_engine::state::State;
+
+use crate::args::{Carrying, Showing};
+use crate::clock::{RehearsalClock, SystemClock};
+use crate::error::{Exit, Problem, Result};
+use crate::planning::secret_places;
+use crate::secret_values::{self, Missing};
+use crate::session::Session;
+use crate::view::plan_text::{plan_text, plan_text_in_short, short_id};
+use crate::view::progress::Progress;
+use crate::view::{events_json, outcome};
+use crate::wire::{self, LocalStore, SimulatedHost};
+
+/// Fewer characters of an id name no plan.
+const SHORTEST_ID: usize = 8;
+
+/// What is to be carried out, and how.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The plan, with the consents that count.
+    pub plan: Plan,
+    /// The deployment directories, other tenants' included.
+    pub directories: BTreeMap<String, PathBuf>,
+    /// The world.
+    pub host: SimulatedHost,
+    /// How it is done.
+    pub carrying: &'a Carrying,
+    /// What is shown.
+    pub showing: &'a Showing,
+    /// Whether it needs no approval: a saved plan was looked at when it was made, a rehearsal does nothing.
+    pub approved: bool,
+    /// Whether it is a saved plan, of which only the dangers are shown again.
+    pub saved: bool,
+    /// The states it was made from, for a rehearsal on a copy; empty for the real thing.
+    pub rehearsal: Option<BTreeMap<Scope, State>>,
+}
+
+/// The consents that count: all of them at a terminal, with a plan file or with `--expect-plan`; none otherwise.
+#[must_use]
+pub fn counting(given: BTreeSet<Consent>, session: &Session, bound: bool) -> BTreeSet<Consent> {
+    if bound || session.output.interactive { given } else { BTreeSet::new() }
+}
+
+/// Shows the plan, asks, does it.
+///
+/// # Errors
+/// Refusals, plans that are stale, approvals that were not given, state that cannot be kept.
+pub fn carry_out(session: &Session, mut order: Order<'_>, given: &BTreeSet<Consent>) -> Result<Exit> {
+    let output = &session.output;
+    let now = laconic_state::timestamp::now();
+    if output.json {
+        output.print(&format!("{}{}", events_json::version(&now), events_json::planned(&now, &order.plan)))?;
+    } else {
+        let view = session.plan_view(order.showing, None);
+        let text = if order.saved { plan_text_in_short(&order.plan, &view) } else { plan_text(&order.plan, &view) };
+        output.print(&text)?;
+    }
+    if let Some(expected) = &order.carrying.expect_plan
+        && (expected.len() < SHORTEST_ID || !order.plan.id.starts_with(expected.as_str()))
+    {
+        let found = short_id(&order.plan.id).to_owned();
+        return Err(Problem::OtherPlan { expected: expected.clone(), found });
+    }
+    ask_consents(session, &mut order.plan)?;
+    refuse(&order.plan, given)?;
+    if !order.plan.has_work() {
+        return Ok(Exit::Done);
+    }
+    if !order.approved && !order.carrying.auto_approve {
+        approve(session, order.plan.mode)?;
+    }
+    match order.rehearsal.take() {
+        Some(states) => rehearse(session, &order, states),
+        None => really(session, &order),
+    }
+}
+
+/// At a terminal: each danger is consented to by typing its object's name.
+fn ask_consents(session: &Session, plan: &mut Plan) -> Result<()> {
+    if !session.output.interactive || plan.refusals().next().is_some() {
+        return Ok(());
+    }
+    for consent in plan.missing_consents() {
+        let (question, name) = match &consent {
+            Consent::Recreate(name) => (format!("To have cluster {name} made anew, type its name"), name),
+            Consent::DataLoss(name) => (format!("To give up the data of {name}, type its name"), name),
+            Consent::ClusterDelete(name) => (format!("To have cluster {name} deleted, type its name"), name),
+        };
+        let question = crate::view::style::clean(&question);
+        let answer = session.output.ask(&format!("\n{}: ", session.output.palette.bold(&question)))?;
+        if answer != *name {
+            return Err(Problem::NotApproved);
+        }
+        plan.consents_given.insert(consent);
+    }
+    Ok(())
+}
+
+/// A plan with an open refusal or a consent not given is not carried out.
+fn refuse(plan: &Plan, given: &BTreeSet<Consent>) -> Result<()> {
+    if !plan.is_refused() {
+        return Ok(());
+    }
+    let missing = plan.missing_consents();
+    let refusals = plan.refusals().count();
+    let unbound: Vec<String> = missing.intersection(given).map(ToString::to_string).collect();
+    if refusals == 0 && !unbound.is_empty() && missing.is_subset(given) {
+        return Err(Problem::ConsentNotBound { plan: short_id(&plan.id).to_owned(), flags: unbound });
+    }
+    Err(Problem::Refused { missing: missing.iter().map(ToString::to_string).collect(), refusals })
+}
+
+fn approve(session: &Session, mode: Mode) -> Result<()> {
+    if !session.output.interactive {
+        return Err(Problem::NoApproval);
+    }
+    let question = match mode {
+        Mode::Apply => "Do you want to perform these actions?",
+        Mode::Destroy => "Do you really want to destroy all of this?",
+        Mode::Import => "Do you want to take these objects into state?",
+    };
+    let prompt = format!(
+        "\n{}\n  laconic will perform the actions described above.\n  Only 'yes' will be accepted to approve.\n\n  {} ",
+        session.output.palette.bold(question),
+        session.output.palette.bold("Enter a value:"),
+    );
+    if session.output.ask(&prompt)? == "yes" { Ok(()) } else { Err(Problem::NotApproved) }
+}
+
+/// The whole apply on copies of host and state.
+fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>) -> Result<Exit> {
+    let store = session.wire.store(&order.directories);
+    let copy = wire::rehearsal_store(&store, states.into_values())?;
+    let host = order.host.fork();
+    session.output.remark("Rehearsal on a copy of the simulated host: nothing here is changed.\n");
+    let exit = run(session, order, &host, &copy, &RehearsalClock::default(), &store, Missing::LeaveOut)?;
+    session.output.remark("Rehearsal done; nothing was changed.\n");
+    Ok(exit)
+}
+
+fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
+    let store = session.wire.store(&order.directories);
+    let _locks = lock(&order.plan, &store)?;
+    check_states(&order.plan, &store)?;
+    run(session, order, &order.host, &store, &SystemClock::default(), &store, Missing::Make)
+}
+
+/// Takes the locks: the deployments exclusively, their clusters shared, or exclusively with all their tenants when the
+/// plan changes the cluster.
+fn lock(plan: &Plan, store: &LocalStore) -> Result<Vec<Box<dyn LockGuard>>> {
+    let operation = match plan.mode {
+        Mode::Apply => "apply",
+        Mode::Destroy => "destroy",
+        Mode::Import => "import",
+    };
+    let changed: BTreeSet<&Scope> = plan.changes.iter().map(|change| &change.address.scope).collect();
+    let mut wanted: BTreeMap<Scope, LockMode> =
+        plan.deployments.iter().map(|name| (Scope::deployment(name), LockMode::Exclusive)).collect();
+    let mut all = scopes(plan);
+    all.extend(plan.consulted.keys().filter_map(laconic_engine::resource::cluster_scope));
+    for scope in all {
+        if !scope.is_cluster() {
+            wanted.insert(scope, LockMode::Exclusive);
+        } else if changed.contains(&scope) {
+            let tenants = store.load(&scope)?.tenants;
+            wanted.extend(tenants.keys().map(|name| (Scope::deployment(name), LockMode::Exclusive)));
+            wanted.insert(scope, LockMode::Exclusive);
+        } else {
+            wanted.insert(scope, LockMode::Shared);
+        }
+    }
+    let own = |scope: &Scope| matches!(scope, Scope::Deployment(name) if plan.deployments.iter().any(|own| **own == **name));
+    let mut order: Vec<(Scope, LockMode)> = wanted.into_iter().collect();
+    // Our own deployments first, then clusters, then other tenants; within each by name.
+    order.sort_by_key(|(scope, _)| if own(scope) { 0 } else { 1 + u8::from(!scope.is_cluster()) });
+    let mut guards = Vec::with_capacity(order.len());
+    for (scope, mode) in order {
+        guards.push(store.lock(&scope, mode, operation)?);
+    }
+    Ok(guards)
+}
+
+/// The states are the ones the plan was made from.
+///
+/// # Errors
+/// A state that moved on, or cannot be read.
+pub fn check_states(plan: &Plan, store: &LocalStore) -> Result<()> {
+    for reference in &plan.states {
+        let state = store.load(&reference.scope)?;
+        if state.lineage != reference.lineage || state.serial != reference.serial {
+            let detail = if state.lineage == reference.lineage {
+                let (then, now) = (reference.serial, state.serial);
+                format!("the state of {} was at serial {then} when it was made and is at {now} now", reference.scope)
+            } else if reference.lineage.is_empty() {
+                format!("{} had no state when it was made and has one now", reference.scope)
+            } else {
+                format!("the state of {} is another one than when it was made", reference.scope)
+            };
+            return Err(Problem::StalePlan { detail });
+        }
+    }
+    Ok(())
+}
+
+fn run(
+    session: &Session,
+    order: &Order<'_>,
+    provider: &dyn Provider,
+    store: &dyn StateStore,
+    clock: &dyn Clock,
+    secret_store: &LocalStore,
+    missing: Missing,
+) -> Result<Exit> {
+    let names: BTreeSet<&str> = order
+        .plan
+        .changes
+        .iter()
+        .filter(|change| !change.address.scope.is_cluster())
+        .map(|change| change.address.scope.name())
+        .chain(order.plan.deployments.iter().map(String::as_str))
+        .collect();
+    let places = secret_places(&order.directories, secret_store, names.into_iter())?;
+    let wanted: BTreeSet<SecretSource> =
+        order.plan.changes.iter().filter_map(|change| change.after.as_ref()).flat_map(sources).collect();
+    let secrets = secret_values::values(&wanted, &places, missing)?;
+    let fingerprinters = secret_values::fingerprinters(&places, missing)?;
+    let stop = Arc::new(Stop::default());
+    let apply = Apply {
+        plan: &order.plan,
+        provider,
+        store,
+        clock,
+        secrets: &secrets,
+        fingerprinters: &fingerprinters,
+        options: ApplyOptions {
+            parallelism: usize::from(order.carrying.parallelism),
+            wait: !order.carrying.no_wait,
+            timeout: order.carrying.timeout,
+            poll: if session.wire.is_simulated() { Duration::from_millis(20) } else { Duration::from_secs(1) },
+            ..ApplyOptions::default()
+        },
+        stop: &stop,
+    };
+    let output = &session.output;
+    let mut progress = Progress::new(output);
+    let mut view = |event: &Event| {
+        if output.json {
+            // An answer nobody reads any more is no reason to leave an apply half done.
+            let _ = output.print(&events_json::event(&clock.now(), event));
+        } else {
+            progress.show(event, output);
+        }
+    };
+    let runtime = wire::runtime()?;
+    let listener = Arc::clone(&stop);
+    let outcome = runtime.block_on(async {
+        let listening = tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                listener.ask();
+            }
+        });
+        let outcome = drive(apply, &mut view).await;
+        listening.abort();
+        outcome
+    })?;
+    if !output.json {
+        output.print(&format!("\n{}", outcome::report(&outcome, output.palette)))?;
+    }
+    end(&outcome)
+}
+
+fn end(outcome: &Outcome) -> Result<Exit> {
+    if outcome.is_complete() && !outcome.stale {
+        return Ok(Exit::Done);
+    }
+    Err(Problem::Incomplete { stale: outcome.stale, stopped: outcome.stopped })
+}

@@ -1,0 +1,572 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Plan and apply deployments on kind and Kubernetes, with every danger shown before anything is touched.
+#[derive(Debug, Parser)]
+#[command(name = "laconic", version, propagate_version = true, max_term_width = 100, subcommand_required = true)]
+pub struct Cli {
+    /// What every command understands.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Common {
+    /// A deployment directory; may be given several times
+    #[arg(long = "dir", value_name = "DIR", global = true)]
+    pub dirs: Vec<PathBuf>,
+    /// A spec file in the operator's repository
+    #[arg(long, value_name = "FILE", global = true)]
+    pub spec_file: Option<PathBuf>,
+    /// The stack's folder, when the spec does not name it
+    #[arg(long, value_name = "DIR", global = true)]
+    pub stack: Option<PathBuf>,
+    /// Where the state of clusters is kept
+    #[arg(long, value_name = "DIR", env = "LACONIC_STATE_DIR", global = true)]
+    pub state_dir: Option<PathBuf>,
+    /// Run against the simulated host kept in this directory, state included
+    #[arg(long, value_name = "HOSTDIR", env = "LACONIC_SIMULATE", global = true)]
+    pub simulate: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub color: ColorChoice,
+    /// Never ask
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Print no durations, for transcripts that are compared
+    #[arg(long, hide = true, global = true)]
+    pub plain_times: bool,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check specs, compose files and the agreement of deployments that share a cluster
+    Validate(ValidateArgs),
+    /// Show what would happen
+    Plan(PlanArgs),
+    /// Plan, ask, do it; or do exactly what a plan file says
+    Apply(ApplyArgs),
+    /// Take a deployment down
+    Destroy(DestroyArgs),
+    /// Show what changed behind our back; exit 2 when something did
+    Drift,
+    /// Show a saved plan, or the state
+    Show(ShowArgs),
+    /// Print the graph of resources
+    Graph(GraphArgs),
+    /// Print the compiled Kubernetes objects
+    Render(RenderArgs),
+    /// Say where each field of a resource comes from, and who needs it
+    Why(WhyArgs),
+    /// Take a deployment that exists into state
+    Import(ImportArgs),
+    /// Look after the state
+    State(StateArgs),
+    /// Make specs and deployment directories
+    Deploy(DeployArgs),
+    /// Look at and change a simulated host, as somebody else would
+    Simulate(SimulateArgs),
+    /// Print the reference page of all findings
+    #[command(hide = true)]
+    FindingsReference,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// Fail on warnings too
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// The consents, each naming its object.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Consents {
+    /// Consent to making this cluster anew
+    #[arg(long, value_name = "CLUSTER-ID", require_equals = true)]
+    pub allow_recreate: Vec<String>,
+    /// Consent to losing the data of this volume
+    #[arg(long, value_name = "DEPLOYMENT/VOLUME", require_equals = true)]
+    pub allow_data_loss: Vec<String>,
+    /// Consent to deleting this cluster
+    #[arg(long, value_name = "CLUSTER-ID", require_equals = true)]
+    pub allow_cluster_delete: Vec<String>,
+}
+
+/// What shapes a plan.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Planning {
+    /// Make this resource anew, whatever it is like
+    #[arg(long, value_name = "ADDRESS")]
+    pub replace: Vec<String>,
+    /// Never touch the cluster itself
+    #[arg(long)]
+    pub skip_cluster_management: bool,
+    /// Run completed Jobs again after a recreate
+    #[arg(long)]
+    pub rerun_jobs: bool,
+    /// The consents.
+    #[command(flatten)]
+    pub consents: Consents,
+}
+
+/// How much of a plan is shown.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Showing {
+    /// Show every attribute and every object
+    #[arg(long)]
+    pub show_all: bool,
+    /// Show one line per resource
+    #[arg(long)]
+    pub summary: bool,
+    /// Show the forecast of every volume
+    #[arg(long)]
+    pub forecast: bool,
+}
+
+/// The formats of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Read the given files and the state, nothing else
+    #[arg(long)]
+    pub offline: bool,
+    /// Save the plan to this file, for `apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Plan to take the deployment down
+    #[arg(long)]
+    pub destroy: bool,
+    /// Exit 2 when there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// The format of the answer
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<PlanFormat>,
+    /// What is planned.
+    #[command(flatten)]
+    pub planning: Planning,
+    /// What is shown.
+    #[command(flatten)]
+    pub showing: Showing,
+}
+
+/// How a plan is carried out.
+#[derive(Clone, Debug, Args)]
+pub struct Carrying {
+    /// Approve ordinary changes; gives no consent
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Go ahead only if the plan has this id
+    #[arg(long, value_name = "ID")]
+    pub expect_plan: Option<String>,
+    /// How many steps are in hand at once
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub parallelism: u16,
+    /// Wait until objects work (the default)
+    #[arg(long, overrides_with = "no_wait")]
+    pub wait: bool,
+    /// Do not wait until objects work
+    #[arg(long, overrides_with = "wait")]
+    pub no_wait: bool,
+    /// How long an object is waited for: 90s, 5m, 1h
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
+    pub timeout: Duration,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// A plan that `plan --out` saved
+    #[arg(value_name = "PLANFILE")]
+    pub plan_file: Option<PathBuf>,
+    /// Go through the whole apply on a throw-away copy of the simulated host
+    #[arg(long)]
+    pub rehearse: bool,
+    /// What is planned.
+    #[command(flatten)]
+    pub planning: Planning,
+    /// How it is done.
+    #[command(flatten)]
+    pub carrying: Carrying,
+    /// What is shown.
+    #[command(flatten)]
+    pub showing: Showing,
+}
+
+/// Arguments of `destroy`.
+#[derive(Debug, Args)]
+pub struct DestroyArgs {
+    /// What is planned.
+    #[command(flatten)]
+    pub planning: Planning,
+    /// How it is done.
+    #[command(flatten)]
+    pub carrying: Carrying,
+    /// What is shown.
+    #[command(flatten)]
+    pub showing: Showing,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Show the plan and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What is planned.
+    #[command(flatten)]
+    pub planning: Planning,
+    /// How it is done.
+    #[command(flatten)]
+    pub carrying: Carrying,
+    /// What is shown.
+    #[command(flatten)]
+    pub showing: Showing,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// A plan that `plan --out` saved; without it, the state is shown
+    #[arg(value_name = "PLANFILE")]
+    pub plan_file: Option<PathBuf>,
+    /// What is shown.
+    #[command(flatten)]
+    pub showing: Showing,
+}
+
+/// The formats of a graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// Graphviz.
+    #[default]
+    Dot,
+    /// Mermaid.
+    Mermaid,
+}
+
+/// Arguments of `graph`.
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// The graph of a saved plan, instead of the resources of the deployments
+    #[arg(value_name = "PLANFILE")]
+    pub plan_file: Option<PathBuf>,
+    /// The format
+    #[arg(long, value_name = "FORMAT", default_value = "dot")]
+    pub format: GraphFormat,
+}
+
+/// The formats of rendered objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RenderFormat {
+    /// YAML documents.
+    #[default]
+    Yaml,
+    /// One JSON List.
+    Json,
+}
+
+/// Whose objects are rendered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RenderScope {
+    /// All.
+    #[default]
+    All,
+    /// Those of the deployments.
+    Deployment,
+    /// Those that the deployments of a cluster share.
+    Cluster,
+}
+
+/// Arguments of `render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// Whose objects: those of the deployments, of their clusters, or all
+    #[arg(long, value_name = "SCOPE", default_value = "all")]
+    pub scope: RenderScope,
+    /// The format
+    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "yaml")]
+    pub output: RenderFormat,
+    /// Print the kind configuration of the cluster instead
+    #[arg(long)]
+    pub kind_config: bool,
+}
+
+/// Arguments of `why`.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// The resource's address, as plans print it
+    pub address: String,
+}
+
+/// Arguments of `state`.
+#[derive(Debug, Args)]
+pub struct StateArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: StateCommand,
+}
+
+/// What to do with the state.
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// List the recorded resources
+    List,
+    /// Show what is recorded of a resource, or of everything
+    Show {
+        /// The resource's address
+        address: Option<String>,
+    },
+    /// List the generations that are kept
+    History,
+    /// Remove a lock whose holder is dead
+    Unlock,
+}
+
+/// Arguments of `deploy`.
+#[derive(Debug, Args)]
+pub struct DeployArgs {
+    /// Where the deployment goes
+    #[arg(long, value_name = "TARGET", default_value = "k8s-kind", global = true)]
+    pub deploy_to: DeployTo,
+    /// What to make.
+    #[command(subcommand)]
+    pub command: DeployCommand,
+}
+
+/// Where a deployment goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DeployTo {
+    /// A kind cluster.
+    #[default]
+    #[value(name = "k8s-kind")]
+    K8sKind,
+    /// A remote Kubernetes.
+    #[value(name = "k8s")]
+    K8s,
+}
+
+/// What to make.
+#[derive(Debug, Subcommand)]
+pub enum DeployCommand {
+    /// Write a template for the spec of a stack
+    Init {
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+        /// Values for `config:`, as NAME=VALUE separated by commas
+        #[arg(long, value_name = "NAME=VALUE,…", value_delimiter = ',')]
+        config: Vec<String>,
+        /// The kube-config of the remote Kubernetes (`--deploy-to k8s`)
+        #[arg(long, value_name = "FILE")]
+        kube_config: Option<String>,
+        /// The registry of the images (`--deploy-to k8s`)
+        #[arg(long, value_name = "REGISTRY")]
+        image_registry: Option<String>,
+        /// Overwrite the file if it is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Make a deployment directory from a spec and a stack
+    Create {
+        /// The directory to make
+        #[arg(long, value_name = "DIR")]
+        deployment_dir: PathBuf,
+        /// Bring an existing directory up to date with spec and stack
+        #[arg(long)]
+        update: bool,
+        /// The deployment-id, instead of a new one
+        #[arg(long, value_name = "ID", hide = true)]
+        deployment_id: Option<String>,
+        /// The cluster-id, instead of the running cluster's or a new one
+        #[arg(long, value_name = "ID", hide = true)]
+        cluster_id: Option<String>,
+    },
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// What somebody else does.
+    #[command(subcommand)]
+    pub command: SimulateCommand,
+}
+
+/// What somebody else does to a simulated host.
+#[derive(Debug, Subcommand)]
+pub enum SimulateCommand {
+    /// Show what is on the host
+    Show,
+    /// Set a field of an object
+    Edit {
+        /// The field manager that does it
+        #[arg(long, default_value = "kubectl-edit")]
+        manager: String,
+        /// The object: kind/namespace/name, or kind/name for one without a namespace
+        object: String,
+        /// The field path
+        path: String,
+        /// The value, as JSON or as plain text
+        value: String,
+        /// The cluster, when several run
+        #[arg(long)]
+        cluster: Option<String>,
+    },
+    /// Delete an object
+    Delete {
+        /// The object: kind/namespace/name, or kind/name for one without a namespace
+        object: String,
+        /// The cluster, when several run
+        #[arg(long)]
+        cluster: Option<String>,
+    },
+    /// Make the host fail: `dies-after N`, `fails-once N`, `none`
+    Fault {
+        /// The fault
+        kind: FaultKind,
+        /// After how many steps
+        steps: Option<u64>,
+    },
+    /// Delete a cluster with everything in it
+    DeleteCluster {
+        /// The cluster
+        cluster: String,
+    },
+}
+
+/// How a simulated host fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FaultKind {
+    /// It stops answering after so many steps, the last one done but its answer lost.
+    DiesAfter,
+    /// It refuses the step of that number, once.
+    FailsOnce,
+    /// It works.
+    None,
+}
+
+/// Parses `90`, `90s`, `5m`, `1h`, `1m30s`.
+///
+/// # Errors
+/// A text that is no duration.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no duration like 90s, 5m or 1h");
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let mut total = 0_u64;
+    let mut digits = String::new();
+    for character in text.chars() {
+        if character.is_ascii_digit() {
+            digits.push(character);
+            continue;
+        }
+        let factor = match character {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = digits.parse().map_err(|_| wrong())?;
+        total = number.checked_mul(factor).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
+        digits.clear();
+    }
+    if digits.is_empty() && !text.is_empty() { Ok(Duration::from_secs(total)) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("laconic").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn common_options_go_before_and_after_the_command() {
+        let before = parse("--stack s --dir a deploy init --output x").unwrap();
+        assert_eq!(before.common.stack, Some("s".into()));
+        let after = parse("plan --dir a --dir b --json").unwrap();
+        assert_eq!(after.common.dirs, [PathBuf::from("a"), "b".into()]);
+        assert!(after.common.json);
+    }
+
+    #[test]
+    fn the_old_spelling_of_deploy_parses() {
+        let Command::Deploy(deploy) = parse("--stack s deploy --deploy-to k8s init --output x").unwrap().command else {
+            panic!()
+        };
+        assert_eq!(deploy.deploy_to, DeployTo::K8s);
+    }
+
+    #[test]
+    fn consents_name_their_object_with_an_equals_sign() {
+        let Command::Apply(apply) = parse("apply p --allow-recreate=a --allow-recreate=b").unwrap().command else {
+            panic!()
+        };
+        assert_eq!(apply.planning.consents.allow_recreate, ["a", "b"]);
+        assert_eq!(apply.plan_file, Some("p".into()));
+        parse("apply --allow-recreate a").unwrap_err();
+        parse("apply --allow-recreate").unwrap_err();
+    }
+
+    #[test]
+    fn the_last_of_wait_and_no_wait_counts() {
+        let Command::Apply(apply) = parse("apply --wait --no-wait").unwrap().command else { panic!() };
+        assert!(apply.carrying.no_wait && !apply.carrying.wait);
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
+        for wrong in ["", "m", "5x", "5m3", "-1", "99999999999999999999h", "9999999999999999999h"] {
+            parse_duration(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn unknown_subcommands_are_refused() {
+        let error = parse("paln").unwrap_err();
+        assert!(error.to_string().contains("plan"), "{error}");
+    }
+}

@@ -1,0 +1,73 @@
+//! `laconic apply`: plan, ask, do it; or do exactly what a plan file says.
+
+use std::path::Path;
+
+use laconic_engine::plan::Mode;
+
+use crate::applying::{Order, carry_out, counting};
+use crate::args::ApplyArgs;
+use crate::error::{Exit, Problem, Result};
+use crate::plan_file;
+use crate::planning::{Wanted, load_states, make};
+use crate::session::{Session, consents};
+
+/// Runs it.
+pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
+    if let Some(path) = &arguments.plan_file {
+        return saved(session, arguments, path);
+    }
+    let given = consents(&arguments.planning.consents);
+    let bound = arguments.carrying.expect_plan.is_some() || arguments.rehearse;
+    let wanted = Wanted {
+        mode: Mode::Apply,
+        offline: false,
+        consents: counting(given.clone(), session, bound),
+        planning: &arguments.planning,
+        command: "apply",
+    };
+    let planned = make(session, &wanted)?;
+    let Some(host) = planned.host else {
+        return Err(Problem::NoLiveAccess { command: "apply", offline: false });
+    };
+    let order = Order {
+        plan: planned.plan,
+        directories: planned.directories,
+        host,
+        carrying: &arguments.carrying,
+        showing: &arguments.showing,
+        approved: arguments.rehearse,
+        saved: false,
+        rehearsal: arguments.rehearse.then_some(planned.states),
+    };
+    carry_out(session, order, &given)
+}
+
+/// A saved plan was looked at when it was made: it is not asked about again, and consents given with it count.
+fn saved(session: &Session, arguments: &ApplyArgs, path: &Path) -> Result<Exit> {
+    let file = plan_file::read(path)?;
+    let mut plan = file.plan;
+    if plan.simulated != session.wire.is_simulated() {
+        return Err(Problem::OtherWorld { plan_is_simulated: plan.simulated });
+    }
+    let Some(host) = session.wire.host()? else {
+        return Err(Problem::NoLiveAccess { command: "apply", offline: false });
+    };
+    let given = consents(&arguments.planning.consents);
+    plan.consents_given.extend(given.iter().cloned());
+    let store = session.wire.store(&file.directories);
+    let scopes: Vec<_> = plan.states.iter().map(|reference| reference.scope.clone()).collect();
+    let rehearsal = if arguments.rehearse { Some(load_states(&store, &scopes)?) } else { None };
+    // Said before the whole plan is printed: a stale plan is never looked at.
+    crate::applying::check_states(&plan, &store)?;
+    let order = Order {
+        plan,
+        directories: file.directories,
+        host,
+        carrying: &arguments.carrying,
+        showing: &arguments.showing,
+        approved: true,
+        saved: true,
+        rehearsal,
+    };
+    carry_out(session, order, &given)
+}

@@ -1,0 +1,173 @@
+//! `laconic deploy create`: a deployment directory from a spec and a stack, whole or not at all.
+
+use std::path::{Path, PathBuf};
+
+use laconic_engine::compile::{DeploymentSource, Layout, check, compile};
+use laconic_engine::spec::{DeploymentFile, Dialect};
+
+use crate::deployment_directory::{Build, build, install, update};
+use crate::error::{Exit, Problem, Result, file};
+use crate::inputs::{Input, find_stack, read_identity};
+use crate::session::Session;
+use crate::view::finding::all_with_source;
+
+/// What is to be made.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The directory.
+    pub directory: &'a Path,
+    /// Whether it is there and is brought up to date.
+    pub update: bool,
+    /// The deployment-id, instead of a new one.
+    pub deployment_id: Option<&'a str>,
+    /// The cluster-id, instead of the running cluster's or a new one.
+    pub cluster_id: Option<&'a str>,
+}
+
+/// Runs it.
+pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
+    let spec_file = session.common.spec_file.clone().unwrap_or_else(|| PathBuf::from("spec.yml"));
+    let exists = std::fs::symlink_metadata(wanted.directory).is_ok();
+    if exists && !wanted.update {
+        return Err(Problem::Exists { path: wanted.directory.to_owned(), hint: "`--update` brings it up to date" });
+    }
+    if !exists && wanted.update {
+        return Err(Problem::NothingToUpdate { directory: wanted.directory.to_owned() });
+    }
+    let root = std::env::current_dir().map_err(file(Path::new("."), "read"))?;
+    let parent = parent_of(wanted.directory);
+    std::fs::create_dir_all(&parent).map_err(file(&parent, "created"))?;
+    let real_parent = std::fs::canonicalize(&parent).map_err(file(&parent, "read"))?;
+    let Some(name) = wanted.directory.file_name() else {
+        let detail = "it has no name of its own".to_owned();
+        return Err(Problem::File { path: wanted.directory.to_owned(), verb: "created", detail });
+    };
+    let target = real_parent.join(name);
+
+    let stack = find_stack(&root, &spec_file, session.common.stack.as_deref())?;
+    let mut identity = identity(session, wanted, &target)?;
+    let absolute = |path: &str| laconic_engine::source::join_path(&root.to_string_lossy(), path);
+    identity.spec_source = Some(absolute(&spec_file.to_string_lossy()));
+    identity.stack_source = Some(absolute(&stack));
+    let source = DeploymentSource {
+        name: name.to_string_lossy().into_owned(),
+        directory: target.display().to_string(),
+        spec_file: spec_file.to_string_lossy().into_owned(),
+        layout: Layout::Repository { stack, identity: Some(identity.clone()) },
+    };
+    let input = Input { source, root: root.clone(), given: vec![root], directory: Some(target.clone()) };
+    let reader = input.reader(false);
+    // Every file rule first: with an error nothing is made.
+    let compilation = compile(&input.source, &reader);
+    let texts = compilation.texts;
+    let findings = compilation.findings.iter().map(|finding| (finding, &texts));
+    session.output.remark(&all_with_source(findings, session.output.error_palette));
+    let errors = compilation
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == laconic_engine::code::Severity::Error)
+        .count();
+    let checked = check(&input.source, &reader).deployment;
+    let (0, Some(checked), Some(compiled)) = (errors, checked, compilation.deployment) else {
+        return Err(Problem::InvalidInput { errors: errors.max(1) });
+    };
+    if !wanted.update
+        && wanted.cluster_id.is_none()
+        && checked.spec.kind_cluster_name.is_none()
+        && compiled.target.kind_cluster().is_some()
+        && let Some(clusters) = several_clusters(session)?
+    {
+        return Err(Problem::ManyClusters { clusters });
+    }
+    let temporary = tempfile::Builder::new()
+        .prefix(&format!(".{}.", name.to_string_lossy()))
+        .tempdir_in(&real_parent)
+        .map_err(file(&real_parent, "written"))?;
+    build(&Build { checked: &checked, source: &input.source, reader: &reader, identity: &identity }, temporary.path())?;
+    if wanted.update {
+        update(temporary.path(), &target, &checked)?;
+        session.output.print(&format!("Updated {}.\n", wanted.directory.display()))?;
+    } else {
+        install(temporary, &target)?;
+        session.output.print(&format!(
+            "Created {} (deployment-id {}, cluster-id {}).\n",
+            wanted.directory.display(),
+            identity.deployment_id,
+            identity.cluster_id
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn parent_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Who the deployment is: as it was on update, else new, on the cluster that runs when exactly one does.
+fn identity(session: &Session, wanted: &Wanted<'_>, target: &Path) -> Result<DeploymentFile> {
+    if wanted.update
+        && let Some(identity) = read_identity(target)?
+    {
+        return Ok(identity);
+    }
+    let cluster_id = match wanted.cluster_id {
+        Some(id) => id.to_owned(),
+        None => match running_clusters(session)?.as_slice() {
+            [only] => only.clone(),
+            _ => new_id()?,
+        },
+    };
+    let deployment_id = match wanted.deployment_id {
+        Some(id) => id.to_owned(),
+        None => new_id()?,
+    };
+    Ok(DeploymentFile { cluster_id, deployment_id, dialect: Dialect::Compose, ..DeploymentFile::default() })
+}
+
+/// The kind clusters of the simulated host. Without one nobody can be asked, and the cluster-id is new.
+fn running_clusters(session: &Session) -> Result<Vec<String>> {
+    let host = session.wire.host()?;
+    Ok(host.map(|host| host.summary().clusters.into_keys().collect()).unwrap_or_default())
+}
+
+fn several_clusters(session: &Session) -> Result<Option<Vec<String>>> {
+    let clusters = running_clusters(session)?;
+    Ok((clusters.len() > 1).then_some(clusters))
+}
+
+/// `laconic-`, the time and some chance, both in base 36.
+fn new_id() -> Result<String> {
+    let seconds = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_secs());
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| Problem::System { detail: format!("no random numbers: {error}") })?;
+    Ok(format!("laconic-{}{}", base36(seconds, 6), base36(u64::from(u32::from_le_bytes(bytes)), 4)))
+}
+
+/// The last `digits` digits of a number in base 36.
+fn base36(mut number: u64, digits: usize) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut text = Vec::with_capacity(digits);
+    for _ in 0..digits {
+        text.push(char::from(DIGITS[usize::try_from(number % 36).unwrap_or_default()]));
+        number /= 36;
+    }
+    text.iter().rev().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_names_kubernetes_takes() {
+        let id = new_id().unwrap();
+        assert_eq!(id.len(), "laconic-".len() + 10);
+        assert!(id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'), "{id}");
+        assert_eq!(base36(36 * 36 + 1, 3), "101");
+    }
+}

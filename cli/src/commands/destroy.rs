@@ -1,0 +1,36 @@
+//! `laconic destroy`: the same engine with nothing desired.
+
+use laconic_engine::plan::Mode;
+
+use crate::applying::{Order, carry_out, counting};
+use crate::args::DestroyArgs;
+use crate::error::{Exit, Problem, Result};
+use crate::planning::{Wanted, make};
+use crate::session::{Session, consents};
+
+/// Runs it.
+pub fn run(session: &Session, arguments: &DestroyArgs) -> Result<Exit> {
+    let given = consents(&arguments.planning.consents);
+    let wanted = Wanted {
+        mode: Mode::Destroy,
+        offline: false,
+        consents: counting(given.clone(), session, arguments.carrying.expect_plan.is_some()),
+        planning: &arguments.planning,
+        command: "destroy",
+    };
+    let planned = make(session, &wanted)?;
+    let Some(host) = planned.host else {
+        return Err(Problem::NoLiveAccess { command: "destroy", offline: false });
+    };
+    let order = Order {
+        plan: planned.plan,
+        directories: planned.directories,
+        host,
+        carrying: &arguments.carrying,
+        showing: &arguments.showing,
+        approved: false,
+        saved: false,
+        rehearsal: None,
+    };
+    carry_out(session, order, &given)
+}

@@ -1,0 +1,46 @@
+//! `laconic import`: take a deployment that exists into state. Changes nothing that runs.
+
+use laconic_engine::plan::Mode;
+
+use crate::applying::{Order, carry_out, counting};
+use crate::args::ImportArgs;
+use crate::error::{Exit, Problem, Result};
+use crate::planning::{Wanted, make};
+use crate::session::{Session, consents};
+use crate::view::plan_json::plan_json;
+use crate::view::plan_text::plan_text;
+
+/// Runs it.
+pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
+    let given = consents(&arguments.planning.consents);
+    let wanted = Wanted {
+        mode: Mode::Import,
+        offline: false,
+        consents: counting(given.clone(), session, arguments.carrying.expect_plan.is_some()),
+        planning: &arguments.planning,
+        command: "import",
+    };
+    let planned = make(session, &wanted)?;
+    if arguments.dry_run {
+        if session.output.json {
+            session.output.print_json(&plan_json(&planned.plan, &planned.texts))?;
+        } else {
+            session.output.print(&plan_text(&planned.plan, &session.plan_view(&arguments.showing, None)))?;
+        }
+        return Ok(if planned.plan.is_refused() { Exit::Refused } else { Exit::Done });
+    }
+    let Some(host) = planned.host else {
+        return Err(Problem::NoLiveAccess { command: "import", offline: false });
+    };
+    let order = Order {
+        plan: planned.plan,
+        directories: planned.directories,
+        host,
+        carrying: &arguments.carrying,
+        showing: &arguments.showing,
+        approved: false,
+        saved: false,
+        rehearsal: None,
+    };
+    carry_out(session, order, &given)
+}

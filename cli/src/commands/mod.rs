@@ -1,0 +1,70 @@
+//! One command per file: each takes the session and its arguments and gives an exit code.
+
+mod apply;
+mod deploy_create;
+mod deploy_init;
+mod destroy;
+mod drift;
+mod findings_reference;
+mod graph;
+mod import;
+mod plan;
+mod render;
+mod show;
+mod simulate;
+mod state;
+mod validate;
+mod why;
+
+use crate::args::{Command, DeployCommand};
+use crate::error::{Exit, Result};
+use crate::session::Session;
+
+pub use findings_reference::page as findings_page;
+
+/// Runs a command.
+///
+/// # Errors
+/// Whatever keeps it from its answer.
+pub fn run(session: &Session, command: &Command) -> Result<Exit> {
+    match command {
+        Command::Validate(arguments) => validate::run(session, arguments),
+        Command::Plan(arguments) => plan::run(session, arguments),
+        Command::Apply(arguments) => apply::run(session, arguments),
+        Command::Destroy(arguments) => destroy::run(session, arguments),
+        Command::Drift => drift::run(session),
+        Command::Show(arguments) => show::run(session, arguments),
+        Command::Graph(arguments) => graph::run(session, arguments),
+        Command::Render(arguments) => render::run(session, arguments),
+        Command::Why(arguments) => why::run(session, arguments),
+        Command::Import(arguments) => import::run(session, arguments),
+        Command::State(arguments) => state::run(session, &arguments.command),
+        Command::Deploy(arguments) => match &arguments.command {
+            DeployCommand::Init { output, config, kube_config, image_registry, force } => {
+                let wanted = deploy_init::Wanted {
+                    deploy_to: arguments.deploy_to,
+                    output,
+                    config,
+                    kube_config: kube_config.as_deref(),
+                    image_registry: image_registry.as_deref(),
+                    force: *force,
+                };
+                deploy_init::run(session, &wanted)
+            }
+            DeployCommand::Create { deployment_dir, update, deployment_id, cluster_id } => {
+                let wanted = deploy_create::Wanted {
+                    directory: deployment_dir,
+                    update: *update,
+                    deployment_id: deployment_id.as_deref(),
+                    cluster_id: cluster_id.as_deref(),
+                };
+                deploy_create::run(session, &wanted)
+            }
+        },
+        Command::Simulate(arguments) => simulate::run(session, &arguments.command),
+        Command::FindingsReference => {
+            session.output.print(&findings_reference::page())?;
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `laconic plan`: show what would happen.
+
+use laconic_engine::plan::Mode;
+
+use crate::args::{PlanArgs, PlanFormat};
+use crate::error::{Exit, Result};
+use crate::plan_file;
+use crate::planning::{Planned, Wanted, make};
+use crate::session::{Session, consents};
+use crate::view::plan_json::plan_json;
+use crate::view::plan_text::{plan_text, short_id};
+
+/// Runs it.
+pub fn run(session: &Session, arguments: &PlanArgs) -> Result<Exit> {
+    let wanted = Wanted {
+        mode: if arguments.destroy { Mode::Destroy } else { Mode::Apply },
+        offline: arguments.offline,
+        // Nothing happens here, so that a consent may be tried out.
+        consents: consents(&arguments.planning.consents),
+        planning: &arguments.planning,
+        command: "plan",
+    };
+    let planned = make(session, &wanted)?;
+    if let Some(path) = &arguments.out {
+        plan_file::write(path, &planned.plan, &planned.directories)?;
+    }
+    if session.output.json || arguments.format == Some(PlanFormat::Json) {
+        session.output.print_json(&plan_json(&planned.plan, &planned.texts))?;
+    } else {
+        let next = next(session, arguments, &planned);
+        session.output.print(&plan_text(&planned.plan, &session.plan_view(&arguments.showing, next)))?;
+    }
+    let refused = if planned.plan.is_refused() { Exit::Refused } else { Exit::Done };
+    let changes = arguments.detailed_exitcode && planned.plan.has_work();
+    Ok(refused.or(if changes { Exit::Changes } else { Exit::Done }))
+}
+
+/// The command that carries the plan out.
+fn next(session: &Session, arguments: &PlanArgs, planned: &Planned) -> Option<String> {
+    let plan = &planned.plan;
+    let missing: Vec<String> = plan.missing_consents().iter().map(|consent| format!(" {consent}")).collect();
+    let consents = missing.concat();
+    if let Some(path) = &arguments.out {
+        let saved = format!("Saved the plan to: {}", path.display());
+        if !plan.has_work() || plan.refusals().next().is_some() {
+            return Some(saved);
+        }
+        return Some(format!("{saved}\n\nTo perform exactly these actions:\n    laconic apply {}{consents}", path.display()));
+    }
+    if !plan.has_work() || arguments.offline || plan.refusals().next().is_some() {
+        return None;
+    }
+    let verb = if arguments.destroy { "destroy" } else { "apply" };
+    let directories: Vec<String> =
+        session.common.dirs.iter().map(|directory| format!(" --dir {}", directory.display())).collect();
+    let bound = if consents.is_empty() { String::new() } else { format!(" --expect-plan={}{consents}", short_id(&plan.id)) };
+    Some(format!("To perform these actions:\n    laconic {verb}{}{bound}", directories.concat()))
+}

@@ -1,0 +1,144 @@
+//! `laconic simulate`: look at a simulated host and change it behind laconic's back, as somebody else would.
+
+use std::fmt::Write as _;
+
+use laconic_engine::address::{ObjectKey, ResourceType};
+use laconic_engine::resource::Target;
+use laconic_providers::simulated::{Call, Failure, Fault};
+use serde_json::Value;
+
+use crate::args::{FaultKind, SimulateCommand};
+use crate::error::{Exit, Problem, Result};
+use crate::session::Session;
+use crate::view::style::clean;
+use crate::view::yaml;
+use crate::wire::SimulatedHost;
+
+/// Runs it.
+pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
+    let host = session.wire.host()?.ok_or(Problem::NeedsSimulation)?;
+    match command {
+        SimulateCommand::Show => show(session, &host)?,
+        SimulateCommand::Edit { manager, object, path, value, cluster } => {
+            let (target, key) = (target(&host, cluster.as_deref())?, key(object)?);
+            let value = match serde_json::from_str::<Value>(value) {
+                Ok(Value::Null) => None,
+                Ok(value) => Some(value),
+                Err(_) => Some(Value::String(value.clone())),
+            };
+            host.edit_object(&target, &key, manager, path, value).map_err(wrong)?;
+            session.output.remark(&format!("{object} edited by {manager}\n"));
+        }
+        SimulateCommand::Delete { object, cluster } => {
+            host.delete_object(&target(&host, cluster.as_deref())?, &key(object)?).map_err(wrong)?;
+            session.output.remark(&format!("{object} deleted\n"));
+        }
+        SimulateCommand::Fault { kind, steps } => {
+            let steps = steps.unwrap_or(1);
+            // Only what changes the world counts: how often laconic looks is its own affair.
+            let set = match kind {
+                FaultKind::DiesAfter => {
+                    host.set_fault_on(Fault::DiesAfter { calls: steps, reply_lost: true }, &[Call::Enact])
+                }
+                FaultKind::FailsOnce => {
+                    host.set_fault_on(Fault::FailsOnce { call: steps, kind: Failure::Refused }, &[Call::Enact])
+                }
+                FaultKind::None => host.revive(),
+            };
+            set.map_err(wrong)?;
+        }
+        SimulateCommand::DeleteCluster { cluster } => {
+            if !host.summary().clusters.contains_key(cluster) {
+                return Err(Problem::Simulation { detail: format!("there is no kind cluster `{cluster}`") });
+            }
+            host.delete_cluster(cluster).map_err(wrong)?;
+            session.output.remark(&format!("kind cluster {cluster} deleted\n"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn wrong(error: impl std::fmt::Display) -> Problem {
+    Problem::Simulation { detail: error.to_string() }
+}
+
+/// The cluster that is meant: the named one, or the only one.
+fn target(host: &SimulatedHost, named: Option<&str>) -> Result<Target> {
+    let targets = host.targets();
+    if let Some(named) = named {
+        let found = targets.into_iter().find(|target| target.name() == named);
+        return found.ok_or_else(|| wrong(format!("there is no cluster `{named}`")));
+    }
+    match targets.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(wrong("no cluster runs on it")),
+        many => {
+            let names: Vec<&str> = many.iter().map(Target::name).collect();
+            Err(wrong(format!("several clusters run on it ({}): name one with `--cluster`", names.join(", "))))
+        }
+    }
+}
+
+/// `deployment/laconic-shop/web`, `Namespace/laconic-shop`.
+fn key(object: &str) -> Result<ObjectKey> {
+    let parts: Vec<&str> = object.split('/').collect();
+    let (kind, namespace, name) = match parts.as_slice() {
+        [kind, namespace, name] => (*kind, *namespace, *name),
+        [kind, name] => (*kind, "", *name),
+        _ => return Err(wrong(format!("`{object}` is not of the form kind/namespace/name"))),
+    };
+    let simple = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
+    let resource_type =
+        ResourceType::ALL.iter().copied().find(|one| simple(one.kind()) == simple(kind) || simple(one.word()) == simple(kind));
+    let resource_type = resource_type.ok_or_else(|| wrong(format!("`{kind}` is no kind of object")))?;
+    if resource_type.is_namespaced() == namespace.is_empty() {
+        let form = if resource_type.is_namespaced() { "kind/namespace/name" } else { "kind/name" };
+        return Err(wrong(format!("a {} is named by {form}", resource_type.kind())));
+    }
+    Ok(ObjectKey::new(resource_type, namespace, name))
+}
+
+fn show(session: &Session, host: &SimulatedHost) -> Result<()> {
+    let summary = host.summary();
+    let value = serde_json::to_value(&summary).map_err(wrong)?;
+    if session.output.json {
+        return session.output.print_json(&value);
+    }
+    let mut text = String::new();
+    if summary.clusters.is_empty() && summary.remotes.is_empty() {
+        text.push_str("No cluster runs on this host.\n");
+    }
+    for (name, cluster) in summary.clusters.iter().chain(&summary.remotes) {
+        let kind = if cluster.node.is_empty() { "Kubernetes" } else { "kind cluster" };
+        let _ = writeln!(text, "{kind} {name}");
+        for (container, path) in &cluster.mounts {
+            let _ = writeln!(text, "  mount {path} -> {container}");
+        }
+        for (port, container) in &cluster.ports {
+            let _ = writeln!(text, "  port {port} -> {container}");
+        }
+        for (namespace, objects) in &cluster.objects {
+            let heading = if namespace.is_empty() { "cluster-wide" } else { namespace };
+            let _ = writeln!(text, "  {heading}");
+            for object in objects {
+                let _ = writeln!(text, "    {object}");
+            }
+        }
+        if !cluster.data.is_empty() {
+            let _ = writeln!(text, "  data inside the node");
+            for (path, data) in &cluster.data {
+                let _ = writeln!(text, "    {path}: {data}");
+            }
+        }
+    }
+    if !summary.host_data.is_empty() {
+        text.push_str("Data on the Docker host\n");
+        for (path, data) in &summary.host_data {
+            let _ = writeln!(text, "  {path}: {data}");
+        }
+    }
+    if !summary.violations.is_empty() {
+        text.push_str(&yaml::document(&serde_json::json!({"violations": summary.violations})));
+    }
+    session.output.print(&clean(&text))
+}

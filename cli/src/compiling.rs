@@ -1,0 +1,185 @@
+//! Compiling the deployments of a command, several at once, and saying everything that is wrong with them.
+
+use std::collections::BTreeMap;
+
+use laconic_engine::address::Scope;
+use laconic_engine::code::Severity;
+use laconic_engine::compile::{
+    ClusterCompilation, ClusterInput, Compilation, CompiledDeployment, agree, compile, compose_cluster,
+};
+use laconic_engine::finding::Finding;
+use laconic_engine::resource::Resource;
+use laconic_engine::state::State;
+use laconic_engine::value::Digest;
+
+use crate::error::{Problem, Result};
+use crate::inputs::Input;
+use crate::session::Session;
+use crate::view::finding::{self, Texts};
+
+/// The deployments of a command, compiled.
+#[derive(Debug)]
+pub struct Compiled {
+    /// In the order they were named; one with an error is missing.
+    pub deployments: Vec<CompiledDeployment>,
+    /// What there is to say, each finding with the number of its compilation's texts.
+    pub findings: Vec<(Finding, usize)>,
+    /// The texts of each compilation; the last ones are all of them together.
+    pub texts: Vec<Texts>,
+    /// Digest of every input file.
+    pub inputs_digest: String,
+}
+
+impl Compiled {
+    /// The findings of one severity, or all.
+    pub fn with_texts(&self) -> impl Iterator<Item = (&Finding, &Texts)> {
+        self.findings.iter().filter_map(|(finding, texts)| Some((finding, self.texts.get(*texts)?)))
+    }
+
+    /// All texts together.
+    #[must_use]
+    pub fn all_texts(&self) -> Texts {
+        self.texts.last().cloned().unwrap_or_default()
+    }
+
+    /// How many findings forbid a plan.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.findings.iter().filter(|(finding, _)| finding.severity == Severity::Error).count()
+    }
+
+    /// Every resource of the deployments.
+    #[must_use]
+    pub fn resources(&self) -> Vec<&Resource> {
+        self.deployments.iter().flat_map(|deployment| &deployment.resources).collect()
+    }
+}
+
+/// Compiles the deployments, on all cores, and checks that they agree.
+#[must_use]
+pub fn compile_all(inputs: &[Input], offline: bool) -> Compiled {
+    let compilations = in_parallel(inputs, |input| compile(&input.source, &input.reader(offline)));
+    let mut compiled = Compiled {
+        deployments: Vec::with_capacity(inputs.len()),
+        findings: Vec::new(),
+        texts: Vec::with_capacity(inputs.len() + 1),
+        inputs_digest: String::new(),
+    };
+    let mut all = Texts::new();
+    let mut digests = String::new();
+    for (number, compilation) in compilations.into_iter().enumerate() {
+        let Compilation { deployment, findings, texts, inputs_digest } = compilation;
+        let several = inputs.len() > 1;
+        let name = inputs.get(number).map(|input| input.source.name.as_str()).unwrap_or_default();
+        compiled.deployments.extend(deployment);
+        compiled.findings.extend(findings.into_iter().map(|mut finding| {
+            // With several deployments "spec.yml" alone does not say whose.
+            if several && finding.subject.is_empty() {
+                name.clone_into(&mut finding.subject);
+            }
+            (finding, number)
+        }));
+        all.extend(texts.iter().map(|(file, text)| (file.clone(), text.clone())));
+        compiled.texts.push(texts);
+        digests.push_str(&inputs_digest);
+    }
+    compiled.texts.push(all);
+    let together = compiled.texts.len() - 1;
+    compiled.findings.extend(agree(&compiled.deployments).into_iter().map(|finding| (finding, together)));
+    compiled.inputs_digest = Digest::of_bytes(digests.as_bytes()).to_string();
+    compiled
+}
+
+/// Does the same with each of many, on all cores; the results are in the order of the items.
+pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    if threads <= 1 {
+        return items.iter().map(work).collect();
+    }
+    let size = items.len().div_ceil(threads);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = items
+            .chunks(size)
+            .map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<R>>()))
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| match worker.join() {
+                Ok(results) => results,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    })
+}
+
+/// Compiles; with errors, says all of them and gives up.
+///
+/// # Errors
+/// [`Problem::InvalidInput`] after everything was said.
+pub fn compile_or_complain(session: &Session, inputs: &[Input], offline: bool) -> Result<Compiled> {
+    let compiled = compile_all(inputs, offline);
+    match compiled.errors() {
+        0 => Ok(compiled),
+        errors => {
+            let palette = session.output.error_palette;
+            session.output.remark(&finding::all_with_source(compiled.with_texts(), palette));
+            if session.output.json {
+                session.output.print_json(&diagnostics(&compiled))?;
+            }
+            Err(Problem::InvalidInput { errors })
+        }
+    }
+}
+
+/// The findings as `terraform validate -json` gives them.
+#[must_use]
+pub fn diagnostics(compiled: &Compiled) -> serde_json::Value {
+    let errors = compiled.errors();
+    let warnings = compiled.findings.iter().filter(|(finding, _)| finding.severity == Severity::Warning).count();
+    let all: Vec<serde_json::Value> =
+        compiled.with_texts().map(|(finding, texts)| finding::json(finding, texts)).collect();
+    serde_json::json!({
+        "format_version": "1.0",
+        "valid": errors == 0,
+        "error_count": errors,
+        "warning_count": warnings,
+        "diagnostics": all,
+    })
+}
+
+/// The clusters the deployments go to, as far as the deployments and these states tell.
+#[must_use]
+pub fn clusters(
+    deployments: &[CompiledDeployment],
+    states: &BTreeMap<Scope, State>,
+) -> BTreeMap<String, ClusterCompilation> {
+    let mut planned: BTreeMap<&str, BTreeMap<_, _>> = BTreeMap::new();
+    for deployment in deployments {
+        if let Some(cluster) = deployment.target.kind_cluster() {
+            let entry = (deployment.tenant.clone(), deployment.wish_places.clone());
+            planned.entry(cluster).or_default().insert(deployment.name.clone(), Some(entry));
+        }
+    }
+    planned
+        .into_iter()
+        .map(|(name, planned)| {
+            let recorded = states.get(&Scope::cluster(name)).filter(|state| !state.is_new());
+            let none = BTreeMap::new();
+            let registered = recorded.map_or(&none, |state| &state.tenants);
+            (name.to_owned(), compose_cluster(&ClusterInput { name, registered, planned, recorded }))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_parallel;
+
+    #[test]
+    fn results_keep_the_order_of_their_items() {
+        let items: Vec<usize> = (0..101).collect();
+        assert_eq!(in_parallel(&items, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
+        assert!(in_parallel(&[] as &[usize], |item| *item).is_empty());
+    }
+}

@@ -1,0 +1,58 @@
+//! The command line of `laconic`: the composition root, and the only crate that words things for people.
+//!
+//! Architecture invariants: `wire` is the only module that knows which provider and which store are used, `error` the
+//! only one that words an error, and `view` the only one that shapes an answer. Only `commands` write files.
+
+pub mod applying;
+pub mod args;
+pub mod clock;
+pub mod commands;
+pub mod compiling;
+pub mod deployment_directory;
+pub mod error;
+pub mod inputs;
+pub mod output;
+pub mod plan_file;
+pub mod planning;
+pub mod secret_values;
+pub mod session;
+pub mod sources;
+pub mod view;
+pub mod wire;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Cli;
+use crate::error::{Exit, Problem};
+use crate::session::Session;
+
+/// Runs the program with this process's arguments.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; clap sends them to stdout. Its own exit code 2 means something else here.
+            let exit = if error.use_stderr() { Exit::Failed } else { Exit::Done };
+            let _ = error.print();
+            return exit.code().into();
+        }
+    };
+    let session = Session::new(cli.common);
+    let exit = match commands::run(&session, &cli.command) {
+        Ok(exit) => exit,
+        Err(problem) => {
+            session.output.complain(&problem);
+            problem.exit()
+        }
+    };
+    exit.code().into()
+}
+
+/// Whether a problem was the reader's going away.
+#[must_use]
+pub const fn is_broken_pipe(problem: &Problem) -> bool {
+    matches!(problem, Problem::BrokenPipe)
+}

@@ -1,0 +1,295 @@
+//! From the command line to a plan: compile, load, look, plan. Reads only; writes nothing anywhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use laconic_engine::address::{Address, Scope};
+use laconic_engine::apply::{Provider as _, StateError, StateStore as _};
+use laconic_engine::finding::Consent;
+use laconic_engine::plan::{self, Mode, Plan, PlanInput};
+use laconic_engine::resource::Resource;
+use laconic_engine::secret::{SecretSource, sources};
+use laconic_engine::state::State;
+
+use crate::args::Planning;
+use crate::compiling::{Compiled, compile_or_complain, in_parallel};
+use crate::error::{Problem, Result};
+use crate::inputs::{Input, directories, locate};
+use crate::secret_values::{self, Missing, SecretPlace};
+use crate::session::Session;
+use crate::view::finding::Texts;
+use crate::wire::{LocalStore, SimulatedHost};
+
+/// What is to be planned.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// What for.
+    pub mode: Mode,
+    /// Whether nobody is to look at the world.
+    pub offline: bool,
+    /// The consents that count.
+    pub consents: BTreeSet<Consent>,
+    /// The rest of the command line.
+    pub planning: &'a Planning,
+    /// The command, for messages.
+    pub command: &'static str,
+}
+
+/// A plan and what it was made with.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The texts of the input files, for snippets.
+    pub texts: Texts,
+    /// The deployment directories, other tenants' included.
+    pub directories: BTreeMap<String, PathBuf>,
+    /// The states it was made from.
+    pub states: BTreeMap<Scope, State>,
+    /// The world, when somebody looked.
+    pub host: Option<SimulatedHost>,
+}
+
+/// Makes a plan.
+///
+/// # Errors
+/// Everything that keeps one from being made; findings of severity error were printed by then.
+pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
+    let inputs = locate(&session.common)?;
+    // Before anything is compiled: a wrong flag is said at once.
+    let host = if wanted.offline { None } else { session.wire.host()? };
+    if host.is_none() && !wanted.offline {
+        return Err(Problem::NoLiveAccess { command: wanted.command, offline: wanted.command == "plan" });
+    }
+    let compiled = compile_or_complain(session, &inputs, wanted.offline)?;
+    let texts = compiled.all_texts();
+    let mut directories = directories(&inputs);
+    let store = session.wire.store(&directories);
+    let mut input = gather(session, &inputs, compiled, wanted, &store)?;
+    if let Some(host) = &host {
+        let request = plan::observe_request(&input);
+        input.world = crate::wire::runtime()?.block_on(host.observe(&request));
+    }
+    let places = secret_places(&directories, &store, input.deployments.iter().map(|one| one.name.as_str()))?;
+    if !wanted.offline {
+        let wanted: BTreeSet<SecretSource> = input
+            .deployments
+            .iter()
+            .flat_map(|deployment| &deployment.resources)
+            .flat_map(|resource| sources(&resource.attributes))
+            .collect();
+        input.secrets = secret_values::values(&wanted, &places, Missing::LeaveOut)?;
+    }
+    input.fingerprinters = secret_values::fingerprinters(&places, Missing::LeaveOut)?;
+    plan::prepare(&mut input);
+    let store = fetch(session, &mut input, &mut directories, store)?;
+    if !wanted.offline {
+        tenants_secrets(&mut input, &directories, &store)?;
+    }
+    let plan = plan::plan(&input);
+    let complaints = plan::lint::lint(&plan);
+    if !complaints.is_empty() {
+        return Err(Problem::BrokenPlan { complaints });
+    }
+    Ok(Planned { plan, texts, directories, states: input.states, host })
+}
+
+/// The input of a plan as far as files and states give it.
+fn gather(
+    session: &Session,
+    inputs: &[Input],
+    compiled: Compiled,
+    wanted: &Wanted<'_>,
+    store: &LocalStore,
+) -> Result<PlanInput> {
+    let Compiled { deployments, findings, inputs_digest, .. } = compiled;
+    let mut input = PlanInput::new(wanted.mode, deployments);
+    input.offline = wanted.offline;
+    input.consents = wanted.consents.clone();
+    input.findings = findings.into_iter().map(|(finding, _)| finding).collect();
+    input.inputs_digest = inputs_digest;
+    input.simulated = session.wire.is_simulated();
+    input.skip_cluster = wanted.planning.skip_cluster_management;
+    input.rerun_jobs = wanted.planning.rerun_jobs;
+    // A spec without a directory has no state yet.
+    let homeless: BTreeSet<&str> = inputs
+        .iter()
+        .filter(|input| input.directory.is_none())
+        .map(|input| input.source.name.as_str())
+        .collect();
+    let scopes: Vec<Scope> =
+        input.scopes().into_iter().filter(|scope| scope.is_cluster() || !homeless.contains(scope.name())).collect();
+    for state in in_parallel(&scopes, |scope| store.load(scope)) {
+        let state = state?;
+        input.states.insert(state.scope.clone(), state);
+    }
+    input.replace = addresses(&wanted.planning.replace, &input)?;
+    Ok(input)
+}
+
+/// Fetches what the plan still needs, until it needs nothing.
+fn fetch(
+    session: &Session,
+    input: &mut PlanInput,
+    directories: &mut BTreeMap<String, PathBuf>,
+    mut store: LocalStore,
+) -> Result<LocalStore> {
+    // Each round fetches something new, so this ends; the bound is for a planner that asks for the same again.
+    for _ in 0..64 {
+        let requirements = plan::requirements(input);
+        if requirements.is_empty() {
+            return Ok(store);
+        }
+        for (scope, directory) in &requirements.tenants {
+            directories.entry(scope.name().to_owned()).or_insert_with(|| PathBuf::from(directory));
+        }
+        if !requirements.tenants.is_empty() {
+            store = session.wire.store(directories);
+        }
+        for scope in requirements.tenants.into_keys() {
+            match store.load(&scope) {
+                Ok(state) => {
+                    input.states.insert(scope, state);
+                }
+                Err(error) => {
+                    input.unreadable.insert(scope, error.to_string());
+                }
+            }
+        }
+        for (scope, digests) in &requirements.bodies {
+            let Some(state) = input.states.get_mut(scope) else { continue };
+            store.load_bodies(state, digests)?;
+        }
+    }
+    Err(Problem::BrokenPlan { complaints: vec!["the planner never has enough".to_owned()] })
+}
+
+/// Other tenants are made again as recorded: their secrets are needed too.
+fn tenants_secrets(
+    input: &mut PlanInput,
+    directories: &BTreeMap<String, PathBuf>,
+    store: &LocalStore,
+) -> Result<()> {
+    let planned: BTreeSet<&str> = input.deployments.iter().map(|deployment| deployment.name.as_str()).collect();
+    let others: Vec<&State> = input
+        .states
+        .values()
+        .filter(|state| !state.scope.is_cluster() && !planned.contains(state.scope.name()))
+        .collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let recorded: BTreeSet<SecretSource> = others
+        .iter()
+        .flat_map(|state| state.resources.values())
+        .filter_map(|recorded| recorded.desired.value.as_deref())
+        .flat_map(sources)
+        .collect();
+    let places = secret_places(directories, store, others.iter().map(|state| state.scope.name()))?;
+    let values = secret_values::values(&recorded, &places, Missing::LeaveOut)?;
+    let fingerprinters = secret_values::fingerprinters(&places, Missing::LeaveOut)?;
+    input.secrets.extend(values);
+    input.fingerprinters.extend(fingerprinters);
+    Ok(())
+}
+
+/// The places of the secrets of deployments.
+///
+/// # Errors
+/// A deployment whose state has no place.
+pub fn secret_places<'a>(
+    directories: &BTreeMap<String, PathBuf>,
+    store: &LocalStore,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<BTreeMap<String, SecretPlace>> {
+    let mut places = BTreeMap::new();
+    for name in names {
+        let Some(directory) = directories.get(name) else { continue };
+        let store = store.directory(&Scope::deployment(name))?;
+        places.insert(name.to_owned(), SecretPlace { directory: directory.clone(), store });
+    }
+    Ok(places)
+}
+
+/// The addresses people wrote, found among what is compiled and recorded.
+fn addresses(wanted: &[String], input: &PlanInput) -> Result<BTreeSet<Address>> {
+    if wanted.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let compiled = input.deployments.iter().flat_map(|deployment| &deployment.resources).map(|one| &one.address);
+    let recorded = input.states.values().flat_map(|state| state.resources.keys());
+    let known: BTreeMap<String, &Address> =
+        compiled.chain(recorded).map(|address| (address.to_string(), address)).collect();
+    wanted
+        .iter()
+        .map(|text| match known.get(text) {
+            Some(address) => Ok((*address).clone()),
+            None => Err(unknown_address(text, known.keys().map(String::as_str))),
+        })
+        .collect()
+}
+
+/// An address that names nothing, with those that are like it.
+pub fn unknown_address<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Problem {
+    let mut near: Vec<(u32, &str)> = known
+        .map(|candidate| {
+            let ratio = similar::TextDiff::from_chars(text, candidate).ratio();
+            // A whole number, so that it can be sorted by.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a ratio lies in 0 to 1")]
+            let percent = (ratio * 100.0) as u32;
+            (percent, candidate)
+        })
+        .filter(|(percent, _)| *percent >= 70)
+        .collect();
+    near.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(right.1)));
+    let like = near.into_iter().take(3).map(|(_, candidate)| format!("`{candidate}`")).collect();
+    Problem::UnknownAddress { address: text.to_owned(), like }
+}
+
+/// The states of deployments and of their clusters, bodies of cluster resources loaded.
+///
+/// # Errors
+/// State that cannot be read.
+pub fn load_states(store: &LocalStore, scopes: &[Scope]) -> Result<BTreeMap<Scope, State>> {
+    let mut states = BTreeMap::new();
+    for state in in_parallel(scopes, |scope| store.load(scope)) {
+        let mut state: State = state?;
+        if state.scope.is_cluster() {
+            let digests = state.resources.values().map(|recorded| recorded.desired.digest).collect();
+            store.load_bodies(&mut state, &digests)?;
+        }
+        states.insert(state.scope.clone(), state);
+    }
+    Ok(states)
+}
+
+/// A state that cannot be read because it was never written is no reason to stop; anything else is.
+///
+/// # Errors
+/// State that cannot be read.
+pub fn states_for_display(session: &Session, compiled: &Compiled, inputs: &[Input]) -> Result<BTreeMap<Scope, State>> {
+    let store = session.wire.store(&directories(inputs));
+    let scopes: BTreeSet<Scope> = compiled
+        .deployments
+        .iter()
+        .filter_map(|deployment| laconic_engine::resource::cluster_scope(&deployment.target))
+        .collect();
+    let scopes: Vec<Scope> = scopes.into_iter().collect();
+    match load_states(&store, &scopes) {
+        // Rendering without the register is what a pull-request check does.
+        Err(Problem::State(StateError::Storage { .. })) => Ok(BTreeMap::new()),
+        other => other,
+    }
+}
+
+/// Every resource of the deployments and of their clusters, for `graph`, `render` and `why`.
+#[must_use]
+pub fn all_resources<'a>(
+    compiled: &'a Compiled,
+    clusters: &'a BTreeMap<String, laconic_engine::compile::ClusterCompilation>,
+) -> Vec<&'a Resource> {
+    let mut resources: Vec<&Resource> = clusters.values().flat_map(|cluster| &cluster.resources).collect();
+    resources.extend(compiled.resources());
+    resources.sort_by(|left, right| left.address.cmp(&right.address));
+    resources
+}

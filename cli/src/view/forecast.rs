@@ -1,0 +1,147 @@
+//! The blast radius of a cluster that is taken down, and what becomes of every volume.
+
+use std::fmt::Write as _;
+
+use laconic_engine::plan::{BlastRadius, Plan, VolumeForecast, VolumeReason, VolumeVerdict};
+use laconic_engine::state::VolumeStorage;
+
+use crate::view::style::{Palette, clean, count};
+use crate::view::table::table;
+
+/// Who goes down with which cluster.
+#[must_use]
+pub fn blast_radius(plan: &Plan, palette: Palette) -> String {
+    let mut text = String::new();
+    for radius in &plan.blast_radius {
+        let _ = writeln!(text, "{}", palette.bold(&heading(radius)));
+        let rows: Vec<Vec<String>> = radius
+            .tenants
+            .iter()
+            .map(|tenant| {
+                let known = if tenant.recorded { "" } else { " (found live, not recorded)" };
+                let hosts = if tenant.hosts.is_empty() { "-".to_owned() } else { tenant.hosts.join(", ") };
+                vec![
+                    format!("{}{known}", clean(&tenant.name)),
+                    clean(&tenant.namespace),
+                    tenant.pods.to_string(),
+                    clean(&hosts),
+                ]
+            })
+            .collect();
+        for line in table(&["DEPLOYMENT", "NAMESPACE", "PODS", "HOSTS"], &rows) {
+            let _ = writeln!(text, "{line}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn heading(radius: &BlastRadius) -> String {
+    let name = clean(&radius.cluster);
+    let tenants = count(radius.tenants.len(), "deployment");
+    if radius.recreated {
+        let downtime = duration_range(radius.downtime_at_least, radius.downtime_at_most);
+        format!("Blast radius: cluster {name} is made anew; {tenants} on it, down for {downtime}")
+    } else {
+        format!("Blast radius: cluster {name} is deleted; {tenants} on it")
+    }
+}
+
+/// `about 2 to 4 minutes`; from two minutes on whole minutes are exact enough.
+fn duration_range(least: u32, most: u32) -> String {
+    let minutes = |seconds: u32| seconds.div_ceil(60);
+    match (least, most) {
+        (least, most) if most < 120 && most <= least => format!("about {}", count(least as usize, "second")),
+        (least, most) if most < 120 => format!("about {least} to {most} seconds"),
+        (least, most) if minutes(least) == minutes(most) => format!("about {}", count(minutes(most) as usize, "minute")),
+        (least, most) => format!("about {} to {} minutes", minutes(least).max(1), minutes(most)),
+    }
+}
+
+/// The forecast: every volume with `all`, else those that are not simply kept.
+#[must_use]
+pub fn volumes(plan: &Plan, all: bool, palette: Palette) -> String {
+    let mut forecast: Vec<&VolumeForecast> = plan.forecast.iter().collect();
+    // Lost first: the verdicts are declared worst first.
+    forecast.sort_by(|left, right| {
+        (left.verdict, &left.deployment, &left.volume).cmp(&(right.verdict, &right.deployment, &right.volume))
+    });
+    let kept = forecast.iter().filter(|volume| volume.verdict == VolumeVerdict::Kept).count();
+    let shown: Vec<&VolumeForecast> =
+        forecast.into_iter().filter(|volume| all || volume.verdict != VolumeVerdict::Kept).collect();
+    if shown.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = shown
+        .iter()
+        .map(|volume| {
+            vec![
+                clean(&format!("{}/{}", volume.deployment, volume.volume)),
+                storage(&volume.storage),
+                verdict(volume.verdict).to_owned(),
+                reason(&volume.because),
+            ]
+        })
+        .collect();
+    let mut text = format!("{}\n", palette.bold("Volumes:"));
+    let lines = table(&["VOLUME", "BYTES ARE IN", "FATE", "BECAUSE"], &rows);
+    for (index, line) in lines.iter().enumerate() {
+        let fate = index.checked_sub(1).and_then(|row| shown.get(row)).map(|volume| volume.verdict);
+        let line = match fate {
+            Some(VolumeVerdict::Lost | VolumeVerdict::LeftBehind) => palette.bad(line),
+            Some(VolumeVerdict::Unknown) => palette.warn(line),
+            _ => line.clone(),
+        };
+        let _ = writeln!(text, "{line}");
+    }
+    if !all && kept > 0 {
+        let _ = writeln!(text, "  {}", palette.dim(&format!("({} kept; --forecast lists them)", count(kept, "volume"))));
+    }
+    text.push('\n');
+    text
+}
+
+fn storage(storage: &VolumeStorage) -> String {
+    match storage {
+        VolumeStorage::Host(path) => clean(path),
+        VolumeStorage::Overlay => "kind node overlay".to_owned(),
+        VolumeStorage::Provisioned => "remote cluster".to_owned(),
+    }
+}
+
+/// The word for a volume's fate.
+#[must_use]
+pub const fn verdict(verdict: VolumeVerdict) -> &'static str {
+    match verdict {
+        VolumeVerdict::Lost => "LOST",
+        VolumeVerdict::LeftBehind => "LEFT BEHIND",
+        VolumeVerdict::Unknown => "unknown",
+        VolumeVerdict::New => "new",
+        VolumeVerdict::Kept => "kept",
+    }
+}
+
+fn reason(reason: &VolumeReason) -> String {
+    match reason {
+        VolumeReason::Untouched => "nothing touches it".to_owned(),
+        VolumeReason::Created => "made by this plan".to_owned(),
+        VolumeReason::OnHost => "lies on the host, which no plan touches".to_owned(),
+        VolumeReason::OverlayDiesWithCluster => "lies in the node's overlay, which dies with the cluster".to_owned(),
+        VolumeReason::ClaimDeleted => "its claim is deleted, and the bytes with it".to_owned(),
+        VolumeReason::PathChanged(path) => format!("the spec names {} now", clean(path)),
+        VolumeReason::MountsUnknown => "the mounts of the running cluster are not known".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(duration_range(120, 240), "about 2 to 4 minutes");
+        assert_eq!(duration_range(60, 255), "about 1 to 5 minutes");
+        assert_eq!(duration_range(180, 180), "about 3 minutes");
+        assert_eq!(duration_range(10, 30), "about 10 to 30 seconds");
+    }
+}

@@ -1,0 +1,17 @@
+//! What people and programs get to see: many views over the same plan, the same findings and the same event stream.
+
+pub mod change_text;
+pub mod danger;
+pub mod drift_text;
+pub mod events_json;
+pub mod finding;
+pub mod forecast;
+pub mod header;
+pub mod outcome;
+pub mod plan_json;
+pub mod plan_text;
+pub mod progress;
+pub mod style;
+pub mod table;
+pub mod value;
+pub mod yaml;

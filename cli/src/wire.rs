@@ -1,0 +1,106 @@
+//! The composition root: which world, which store, which runtime. The only module that knows them by name.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use laconic_engine::apply::StateStore as _;
+use laconic_engine::state::State;
+pub use laconic_providers::SimulatedHost;
+pub use laconic_state::{LocalStore, MemoryStore};
+
+use crate::args::Common;
+use crate::error::{Problem, Result};
+
+/// What a command works on.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    simulate: Option<PathBuf>,
+    state_directory: PathBuf,
+}
+
+impl Wire {
+    /// The world and the state the command line names.
+    #[must_use]
+    pub fn new(common: &Common) -> Self {
+        let state_directory = common.state_dir.clone().unwrap_or_else(default_state_directory);
+        Self { simulate: common.simulate.clone(), state_directory }
+    }
+
+    /// Whether everything happens on a simulated host.
+    #[must_use]
+    pub const fn is_simulated(&self) -> bool {
+        self.simulate.is_some()
+    }
+
+    /// The store, knowing these deployment directories.
+    #[must_use]
+    pub fn store(&self, directories: &BTreeMap<String, PathBuf>) -> LocalStore {
+        match &self.simulate {
+            Some(host) => LocalStore::simulated(host, directories.clone()),
+            None => LocalStore::new(laconic_state::LocalStoreOptions {
+                state_directory: self.state_directory.clone(),
+                simulated: false,
+                deployment_directories: directories.clone(),
+            }),
+        }
+    }
+
+    /// The simulated host, when there is one. No other world can be reached by this build.
+    ///
+    /// # Errors
+    /// A directory that cannot be used, or holds something else.
+    pub fn host(&self) -> Result<Option<SimulatedHost>> {
+        let Some(directory) = &self.simulate else { return Ok(None) };
+        let open = |directory: &Path| {
+            SimulatedHost::open(directory).map_err(|error| Problem::Simulation { detail: error.to_string() })
+        };
+        open(directory).map(Some)
+    }
+}
+
+/// `/var/lib/laconic` when that is ours or we are root, else the user's own state directory.
+fn default_state_directory() -> PathBuf {
+    let system = Path::new("/var/lib/laconic");
+    // The owner of our own entry in /proc is the user we act as.
+    let user = std::fs::metadata("/proc/self").map(|metadata| metadata.uid()).ok();
+    let owner = std::fs::metadata(system).map(|metadata| metadata.uid()).ok();
+    if user == Some(0) || (owner.is_some() && owner == user) {
+        return system.to_owned();
+    }
+    let own = std::env::var_os("XDG_STATE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".local/state");
+    own.unwrap_or_else(home).join("laconic")
+}
+
+/// A copy of states in memory, for a rehearsal.
+///
+/// # Errors
+/// State that cannot be read.
+pub fn rehearsal_store(store: &LocalStore, states: impl IntoIterator<Item = State>) -> Result<MemoryStore> {
+    let copy = MemoryStore::simulated();
+    for mut state in states {
+        let digests = state
+            .resources
+            .values()
+            .flat_map(|recorded| [&recorded.desired, &recorded.observed])
+            .filter(|body| body.value.is_none())
+            .map(|body| body.digest)
+            .collect();
+        store.load_bodies(&mut state, &digests)?;
+        copy.put(state);
+    }
+    Ok(copy)
+}
+
+/// The runtime that applies wait on: one thread beside ours, which listens for Ctrl-C.
+///
+/// # Errors
+/// Threads that cannot be had.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::System { detail: format!("no threads to wait on: {error}") })
+}

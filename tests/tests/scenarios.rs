@@ -1,0 +1,187 @@
+//! Scenarios: scripts of `laconic` commands run through the real binary against a simulated host, held against golden
+//! output. One file in `tests/scenarios` is one scenario; adding one needs no Rust. `UPDATE_GOLDEN=1` rewrites the
+//! outputs, `SCENARIO=name` runs one.
+//!
+//! A script has these lines:
+//!
+//! ```text
+//! # a comment, shown in the output
+//! $ laconic ARGUMENTS      run it; its output and exit code are shown
+//! $ set NAME VALUE         an environment variable from here on
+//! $ replace FILE FROM TO   edit a file, as an operator would
+//! $ remove FILE            remove one
+//! ```
+//!
+//! Words are split at blanks; single quotes keep them together.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The binary: `LACONIC_BIN`, else the one built into the same target directory as this test.
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("LACONIC_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("a test has a path");
+    let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let path = profile.join("laconic");
+    assert!(path.is_file(), "no {}: build it with `cargo build -p laconic`, or name it with LACONIC_BIN", path.display());
+    path
+}
+
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = None;
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '\'' => {
+                quoted = !quoted;
+                word.get_or_insert_with(String::new);
+            }
+            ' ' if !quoted => words.extend(word.take()),
+            other => word.get_or_insert_with(String::new).push(other),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::copy(from, to).unwrap();
+    }
+}
+
+/// Takes out what differs from run to run: the directory, ids that depend on it, times.
+fn steady(text: &str, work: &Path) -> String {
+    let text = text.replace(&work.display().to_string(), "/work");
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut line = line.to_owned();
+        for marker in ["Plan id ", "--expect-plan="] {
+            if let Some(start) = line.find(marker).map(|start| start + marker.len()) {
+                let end = line[start..].find(|one: char| !one.is_ascii_hexdigit()).map_or(line.len(), |end| start + end);
+                line.replace_range(start..end, "(id)");
+            }
+        }
+        out.push_str(&times(&line));
+        out.push('\n');
+    }
+    out
+}
+
+/// Replaces RFC 3339 times of the real clock; the simulated one begins with 2026-01-01 and is the same in every run.
+fn times(line: &str) -> String {
+    let shape = "0000-00-00T00:00:00Z";
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let candidate = rest.get(..shape.len()).unwrap_or_default();
+        let fits = !candidate.is_empty()
+            && candidate.bytes().zip(shape.bytes()).all(|(byte, like)| if like == b'0' { byte.is_ascii_digit() } else { byte == like });
+        if fits && !candidate.starts_with("2026-01-01") {
+            out.push_str("(time)");
+            rest = &rest[shape.len()..];
+        } else {
+            out.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    out
+}
+
+fn run(script: &str) -> String {
+    let temporary = tempfile::tempdir().unwrap();
+    let work = temporary.path().canonicalize().unwrap();
+    copy(&root().join("fixtures/stacks"), &work.join("stacks"));
+    copy(&root().join("fixtures/operator"), &work.join("operator"));
+    let mut environment = BTreeMap::from([
+        ("LACONIC_SIMULATE".to_owned(), work.join("host").display().to_string()),
+        ("HOME".to_owned(), work.display().to_string()),
+        ("NO_COLOR".to_owned(), "1".to_owned()),
+    ]);
+    let mut out = String::new();
+    for line in script.lines() {
+        out.push_str(line);
+        out.push('\n');
+        let Some(command) = line.strip_prefix("$ ") else { continue };
+        let words = words(command);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["laconic", arguments @ ..] => {
+                let output = Command::new(binary())
+                    .arg("--plain-times")
+                    .args(arguments)
+                    .env_clear()
+                    .envs(&environment)
+                    .current_dir(&work)
+                    .stdin(Stdio::null())
+                    .output()
+                    .unwrap();
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                let stdout = String::from_utf8_lossy(&output.stdout);
+                for (name, secret) in &environment {
+                    let is_secret = name.ends_with("TOKEN");
+                    assert!(!is_secret || !format!("{stdout}{stderr}").contains(secret.as_str()), "a secret was printed");
+                }
+                out.push_str(&steady(&stdout, &work));
+                if !stderr.is_empty() {
+                    out.push_str("--- stderr\n");
+                    out.push_str(&steady(&stderr, &work));
+                }
+                out.push_str(&format!("(exit {})\n", output.status.code().unwrap_or(-1)));
+            }
+            ["set", name, value] => {
+                environment.insert((*name).to_owned(), (*value).to_owned());
+            }
+            ["replace", file, from, to] => {
+                let path = work.join(file);
+                let text = fs::read_to_string(&path).unwrap();
+                assert!(text.contains(from), "{file} does not contain {from}");
+                fs::write(&path, text.replacen(from, to, 1)).unwrap();
+            }
+            ["remove", file] => fs::remove_file(work.join(file)).unwrap(),
+            other => panic!("a script does not know {other:?}"),
+        }
+    }
+    out
+}
+
+#[test]
+fn scenarios_print_what_they_printed() {
+    let only = std::env::var("SCENARIO").ok();
+    let mut scripts: Vec<PathBuf> = fs::read_dir(root().join("scenarios"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
+        .filter(|path| only.as_deref().is_none_or(|only| path.file_stem().is_some_and(|stem| stem == only)))
+        .collect();
+    scripts.sort();
+    assert!(!scripts.is_empty());
+    let mut different = Vec::new();
+    for script in scripts {
+        let golden = script.with_extension("out");
+        let found = run(&fs::read_to_string(&script).unwrap());
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&golden, found).unwrap();
+        } else if fs::read_to_string(&golden).unwrap_or_default() != found {
+            let beside = std::env::temp_dir().join(golden.file_name().unwrap());
+            fs::write(&beside, found).unwrap();
+            different.push(format!("{} (now: {})", golden.display(), beside.display()));
+        }
+    }
+    assert!(different.is_empty(), "UPDATE_GOLDEN=1 rewrites them:\n{}", different.join("\n"));
+}
