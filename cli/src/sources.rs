@@ -16,6 +16,9 @@ use crate::error::plain;
 /// Directories with more entries are not listed: nothing that may be used has so many.
 const MOST_ENTRIES: usize = 20_000;
 
+/// What came of reading a file once.
+type ReadBytes = Result<Arc<[u8]>, SourceError>;
+
 /// Reads files relative to a directory.
 #[derive(Debug)]
 pub struct DiskSources {
@@ -23,7 +26,7 @@ pub struct DiskSources {
     /// Offline, what is read must lie in one of these.
     given: Option<Vec<String>>,
     /// The same files are asked for again and again; a plan reads each once.
-    read: RefCell<HashMap<String, Result<Arc<[u8]>, SourceError>>>,
+    read: RefCell<HashMap<String, ReadBytes>>,
 }
 
 impl DiskSources {

@@ -146,9 +146,14 @@ fn is_telling(resource_type: ResourceType, path: &str) -> bool {
             ends("requests.storage") || path == "spec.volumeName" || path == "spec.storageClassName"
         }
         ResourceType::ConfigMap | ResourceType::Secret => {
-            path.starts_with("data") || path.starts_with("binaryData") || path.starts_with("stringData") || path == "type"
+            path.starts_with("data")
+                || path.starts_with("binaryData")
+                || path.starts_with("stringData")
+                || path == "type"
         }
-        ResourceType::Service => path == "spec.type" || ends("].port") || ends(".nodePort") || path == "spec.externalName",
+        ResourceType::Service => {
+            path == "spec.type" || ends("].port") || ends(".nodePort") || path == "spec.externalName"
+        }
         ResourceType::Ingress => ends("].host") || ends(".service.name") || ends(".service.port.number"),
         ResourceType::IngressClass => path == "spec.controller",
         ResourceType::RuntimeClass => path == "handler",
