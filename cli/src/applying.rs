@@ -184,7 +184,8 @@ fn lock(plan: &Plan, store: &LocalStore) -> Result<Vec<Box<dyn LockGuard>>> {
             wanted.insert(scope, LockMode::Shared);
         }
     }
-    let own = |scope: &Scope| matches!(scope, Scope::Deployment(name) if plan.deployments.iter().any(|own| **own == **name));
+    let own =
+        |scope: &Scope| matches!(scope, Scope::Deployment(name) if plan.deployments.iter().any(|own| **own == **name));
     let mut order: Vec<(Scope, LockMode)> = wanted.into_iter().collect();
     // Our own deployments first, then clusters, then other tenants; within each by name.
     order.sort_by_key(|(scope, _)| if own(scope) { 0 } else { 1 + u8::from(!scope.is_cluster()) });

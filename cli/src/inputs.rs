@@ -64,10 +64,7 @@ pub fn locate(common: &Common) -> Result<Vec<Input>> {
 /// The deployment directories by deployment name.
 #[must_use]
 pub fn directories(inputs: &[Input]) -> BTreeMap<String, PathBuf> {
-    inputs
-        .iter()
-        .filter_map(|input| Some((input.source.name.clone(), input.directory.clone()?)))
-        .collect()
+    inputs.iter().filter_map(|input| Some((input.source.name.clone(), input.directory.clone()?))).collect()
 }
 
 fn search_upward() -> Result<PathBuf> {
