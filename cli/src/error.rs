@@ -338,9 +338,10 @@ impl Problem {
             Self::StalePlan { detail } => format!("the plan is stale: {detail}"),
             Self::OtherPlan { expected, found } => format!("the plan is {found}, not the expected {expected}"),
             Self::Refused { missing, refusals } => refused(missing.len(), *refusals),
-            Self::ConsentNotBound { flags, .. } => {
-                format!("{} counts without a terminal only together with a plan file or --expect-plan", flags.join(" "))
-            }
+            Self::ConsentNotBound { flags, .. } => format!(
+                "without a terminal a consent counts only together with a plan file or --expect-plan; given alone: {}",
+                flags.join(" ")
+            ),
             Self::NoApproval => "nobody is there to approve the plan: this is no terminal".to_owned(),
             Self::NotApproved => "the plan was not approved; nothing was done".to_owned(),
             Self::State(error) => state_message(error),

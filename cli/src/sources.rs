@@ -16,9 +16,6 @@ use crate::error::plain;
 /// Directories with more entries are not listed: nothing that may be used has so many.
 const MOST_ENTRIES: usize = 20_000;
 
-/// What came of reading a file once.
-type ReadBytes = Result<Arc<[u8]>, SourceError>;
-
 /// Reads files relative to a directory.
 #[derive(Debug)]
 pub struct DiskSources {
@@ -26,8 +23,11 @@ pub struct DiskSources {
     /// Offline, what is read must lie in one of these.
     given: Option<Vec<String>>,
     /// The same files are asked for again and again; a plan reads each once.
-    read: RefCell<HashMap<String, ReadBytes>>,
+    read: RefCell<HashMap<String, Bytes>>,
 }
+
+/// What reading a file gave.
+type Bytes = Result<Arc<[u8]>, SourceError>;
 
 impl DiskSources {
     /// A reader for paths meant from `root`, which is absolute.

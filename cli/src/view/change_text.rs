@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use laconic_engine::address::ResourceType;
 use laconic_engine::diff::{Fields, flatten};
 use laconic_engine::plan::{Action, Change, FieldDifference, Reason};
+use laconic_engine::secret::is_placeholder;
 use serde_json::Value;
 
 use crate::view::style::{Palette, clean};
@@ -222,6 +223,10 @@ fn field(difference: &FieldDifference, palette: Palette) -> String {
     let is_file = difference.path.starts_with("binaryData");
     let show = |value: &Value| if is_file { content(&difference.path, value) } else { inline(value) };
     let values = match (&difference.before, &difference.after) {
+        // Where it comes from is the same, what it is is not.
+        (Some(before), Some(after)) if is_placeholder(after) && inline(before) == inline(after) => {
+            format!("{}   {}", inline(after), palette.warn("# changed"))
+        }
         (Some(before), Some(after)) => format!("{} -> {}", show(before), show(after)),
         (Some(before), None) => format!("{} -> null", show(before)),
         (None, Some(after)) => show(after),
