@@ -9,8 +9,8 @@ phase() { scripts/phase.sh "$@"; }
 phase 'format' cargo fmt --all --check
 phase 'clippy' cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
 phase 'dependencies' scripts/deny.sh
-phase 'tests' cargo test --workspace --all-targets --locked --quiet
-phase 'doc tests' cargo test --workspace --doc --locked --quiet
+phase 'tests' cargo test --workspace --all-targets --profile ci --locked --quiet
+phase 'doc tests' cargo test --workspace --doc --profile ci --locked --quiet
 phase 'rustdoc' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 phase 'book' scripts/book.sh
 phase 'demo binary' cargo build --profile ci -p laconic --locked --quiet

@@ -8,7 +8,7 @@ use std::time::Duration;
 use laconic_engine::address::Scope;
 use laconic_engine::apply::drive::scopes;
 use laconic_engine::apply::{
-    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, Outcome, Provider, StateStore, Stop, drive,
+    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, Outcome, Provider, StateStore, Stop, counts, drive,
 };
 use laconic_engine::finding::Consent;
 use laconic_engine::plan::{Mode, Plan};
@@ -184,7 +184,8 @@ fn lock(plan: &Plan, store: &LocalStore) -> Result<Vec<Box<dyn LockGuard>>> {
             wanted.insert(scope, LockMode::Shared);
         }
     }
-    let own = |scope: &Scope| matches!(scope, Scope::Deployment(name) if plan.deployments.iter().any(|own| **own == **name));
+    let own =
+        |scope: &Scope| matches!(scope, Scope::Deployment(name) if plan.deployments.iter().any(|own| **own == **name));
     let mut order: Vec<(Scope, LockMode)> = wanted.into_iter().collect();
     // Our own deployments first, then clusters, then other tenants; within each by name.
     order.sort_by_key(|(scope, _)| if own(scope) { 0 } else { 1 + u8::from(!scope.is_cluster()) });
@@ -202,7 +203,8 @@ fn lock(plan: &Plan, store: &LocalStore) -> Result<Vec<Box<dyn LockGuard>>> {
 pub fn check_states(plan: &Plan, store: &LocalStore) -> Result<()> {
     for reference in &plan.states {
         let state = store.load(&reference.scope)?;
-        if state.lineage != reference.lineage || state.serial != reference.serial {
+        let moved_on = counts(plan, &reference.scope) && state.serial != reference.serial;
+        if state.lineage != reference.lineage || moved_on {
             let detail = if state.lineage == reference.lineage {
                 let (then, now) = (reference.serial, state.serial);
                 format!("the state of {} was at serial {then} when it was made and is at {now} now", reference.scope)

@@ -99,10 +99,8 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync)
     let size = items.len().div_ceil(threads);
     let work = &work;
     std::thread::scope(|scope| {
-        let workers: Vec<_> = items
-            .chunks(size)
-            .map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<R>>()))
-            .collect();
+        let workers: Vec<_> =
+            items.chunks(size).map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<R>>())).collect();
         workers
             .into_iter()
             .flat_map(|worker| match worker.join() {

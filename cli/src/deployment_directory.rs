@@ -16,7 +16,15 @@ use crate::view::yaml;
 
 /// The entries of a deployment directory that come from spec and stack. Everything else in it is somebody's.
 const OURS: [&str; 10] = [
-    "spec.yml", "stack.yml", "deployment.yml", "config.env", "compose", "compose-jobs", "config", "configmaps", "hooks",
+    "spec.yml",
+    "stack.yml",
+    "deployment.yml",
+    "config.env",
+    "compose",
+    "compose-jobs",
+    "config",
+    "configmaps",
+    "hooks",
     "kubeconfig.yml",
 ];
 

@@ -299,11 +299,16 @@ impl Problem {
             Self::BrokenPipe => String::new(),
             Self::Output(error) => format!("cannot write the output: {}", plain(error)),
             Self::NoLiveAccess { command, .. } => {
-                format!("`{command}` needs the live world, and live Docker and Kubernetes access is not part of this build yet")
+                format!(
+                    "`{command}` needs the live world, and live Docker and Kubernetes access is not part of this build yet"
+                )
             }
             Self::NeedsSimulation => "`simulate` edits a simulated host, and none is named".to_owned(),
             Self::NoDeployment { from } => {
-                format!("no deployment found: neither `{}` nor a directory above it holds spec.yml and deployment.yml", from.display())
+                format!(
+                    "no deployment found: neither `{}` nor a directory above it holds spec.yml and deployment.yml",
+                    from.display()
+                )
             }
             Self::NotADeployment { directory, lacks } => {
                 format!("`{}` is not a deployment directory: it has no {lacks}", directory.display())
@@ -334,7 +339,7 @@ impl Problem {
             Self::OtherPlan { expected, found } => format!("the plan is {found}, not the expected {expected}"),
             Self::Refused { missing, refusals } => refused(missing.len(), *refusals),
             Self::ConsentNotBound { flags, .. } => format!(
-                "{} counts without a terminal only together with a plan file or --expect-plan",
+                "without a terminal a consent counts only together with a plan file or --expect-plan; given alone: {}",
                 flags.join(" ")
             ),
             Self::NoApproval => "nobody is there to approve the plan: this is no terminal".to_owned(),
@@ -378,7 +383,8 @@ impl Problem {
                 vec!["name its directory with `--simulate HOSTDIR` or LACONIC_SIMULATE".to_owned()]
             }
             Self::NoDeployment { .. } => vec![
-                "name a deployment directory with `--dir DIR`, or a spec with `--spec-file FILE --stack DIR`".to_owned(),
+                "name a deployment directory with `--dir DIR`, or a spec with `--spec-file FILE --stack DIR`"
+                    .to_owned(),
                 "`laconic --stack STACK deploy create --spec-file FILE --deployment-dir DIR` makes one".to_owned(),
             ],
             Self::NotADeployment { directory, .. } => vec![format!(
@@ -389,7 +395,8 @@ impl Problem {
                 vec!["a deployment is called after its directory: rename one of the directories".to_owned()]
             }
             Self::NoStack { .. } => vec![
-                "a stack is a folder with a stack.yml, named relative to the spec file or to the current directory".to_owned(),
+                "a stack is a folder with a stack.yml, named relative to the spec file or to the current directory"
+                    .to_owned(),
             ],
             Self::StackNotNamed => {
                 vec!["name it with `--stack DIR`, or with `stack:` in the spec".to_owned()]

@@ -64,10 +64,7 @@ pub fn locate(common: &Common) -> Result<Vec<Input>> {
 /// The deployment directories by deployment name.
 #[must_use]
 pub fn directories(inputs: &[Input]) -> BTreeMap<String, PathBuf> {
-    inputs
-        .iter()
-        .filter_map(|input| Some((input.source.name.clone(), input.directory.clone()?)))
-        .collect()
+    inputs.iter().filter_map(|input| Some((input.source.name.clone(), input.directory.clone()?))).collect()
 }
 
 fn search_upward() -> Result<PathBuf> {
@@ -90,9 +87,17 @@ fn from_directory(directory: &Path) -> Result<Input> {
         name,
         directory: real.display().to_string(),
         spec_file: "spec.yml".to_owned(),
+        shown_directory: shown(directory),
         layout: Layout::Directory,
     };
     Ok(Input { source, given: vec![real.clone()], directory: Some(real.clone()), root: real })
+}
+
+/// The directory as findings name it: as it was given; nothing for the one we are in.
+fn shown(directory: &Path) -> String {
+    let given = directory.to_string_lossy();
+    let here = std::env::current_dir().is_ok_and(|here| here == directory);
+    if here || given == "." { String::new() } else { given.into_owned() }
 }
 
 fn base_name(path: &Path) -> String {
@@ -118,6 +123,7 @@ fn from_spec(spec_file: &Path, stack: Option<&Path>, directory: Option<&Path>) -
         name,
         directory: shown,
         spec_file: spec_path,
+        shown_directory: String::new(),
         layout: Layout::Repository { stack, identity },
     };
     let mut given = vec![spec_directory, stack_root];

@@ -34,11 +34,8 @@ pub struct PlanFile {
 /// # Errors
 /// A place that cannot be written.
 pub fn write(path: &Path, plan: &Plan, directories: &BTreeMap<String, PathBuf>) -> Result<()> {
-    let wrong = |error: serde_json::Error| Problem::File {
-        path: path.to_owned(),
-        verb: "written",
-        detail: error.to_string(),
-    };
+    let wrong =
+        |error: serde_json::Error| Problem::File { path: path.to_owned(), verb: "written", detail: error.to_string() };
     let plan = serde_json::to_value(plan).map_err(wrong)?;
     let digest = Digest::of(&plan).to_string();
     let document = json!({
@@ -95,8 +92,8 @@ pub fn read(path: &Path) -> Result<PlanFile> {
         return Err(not_a_plan(format!("its plan has version {found}, this program reads {PLAN_FORMAT_VERSION}")));
     }
     let plan = serde_json::from_value(plan).map_err(|error| not_a_plan(error.to_string()))?;
-    let directories = serde_json::from_value(document["directories"].take())
-        .map_err(|error| not_a_plan(error.to_string()))?;
+    let directories =
+        serde_json::from_value(document["directories"].take()).map_err(|error| not_a_plan(error.to_string()))?;
     let saved = document["saved"].as_str().unwrap_or_default().to_owned();
     Ok(PlanFile { saved, directories, plan })
 }
@@ -109,7 +106,9 @@ mod tests {
     fn what_is_no_plan_file_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.plan");
-        for content in ["", "\0\u{1}binary", "[]", "{\"laconic_plan_file\": 9}", "{\"laconic_plan_file\":1,\"plan\":{}}"] {
+        for content in
+            ["", "\0\u{1}binary", "[]", "{\"laconic_plan_file\": 9}", "{\"laconic_plan_file\":1,\"plan\":{}}"]
+        {
             std::fs::write(&path, content).unwrap();
             let Err(Problem::NotAPlanFile { .. }) = read(&path) else { panic!("{content}") };
         }

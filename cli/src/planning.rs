@@ -112,11 +112,8 @@ fn gather(
     input.skip_cluster = wanted.planning.skip_cluster_management;
     input.rerun_jobs = wanted.planning.rerun_jobs;
     // A spec without a directory has no state yet.
-    let homeless: BTreeSet<&str> = inputs
-        .iter()
-        .filter(|input| input.directory.is_none())
-        .map(|input| input.source.name.as_str())
-        .collect();
+    let homeless: BTreeSet<&str> =
+        inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.as_str()).collect();
     let scopes: Vec<Scope> =
         input.scopes().into_iter().filter(|scope| scope.is_cluster() || !homeless.contains(scope.name())).collect();
     for state in in_parallel(&scopes, |scope| store.load(scope)) {
@@ -165,11 +162,7 @@ fn fetch(
 }
 
 /// Other tenants are made again as recorded: their secrets are needed too.
-fn tenants_secrets(
-    input: &mut PlanInput,
-    directories: &BTreeMap<String, PathBuf>,
-    store: &LocalStore,
-) -> Result<()> {
+fn tenants_secrets(input: &mut PlanInput, directories: &BTreeMap<String, PathBuf>, store: &LocalStore) -> Result<()> {
     let planned: BTreeSet<&str> = input.deployments.iter().map(|deployment| deployment.name.as_str()).collect();
     let others: Vec<&State> = input
         .states

@@ -23,8 +23,11 @@ pub struct DiskSources {
     /// Offline, what is read must lie in one of these.
     given: Option<Vec<String>>,
     /// The same files are asked for again and again; a plan reads each once.
-    read: RefCell<HashMap<String, Result<Arc<[u8]>, SourceError>>>,
+    read: RefCell<HashMap<String, Bytes>>,
 }
+
+/// What reading a file gave.
+type Bytes = Result<Arc<[u8]>, SourceError>;
 
 impl DiskSources {
     /// A reader for paths meant from `root`, which is absolute.

@@ -149,7 +149,12 @@ fn everything() -> Plan {
         Finding::new(Code::NotConsulted, "nobody looked at the registry"),
     ];
     plan.forecast = vec![
-        volume("data", VolumeStorage::Host("/srv/kind/a".into()), VolumeVerdict::LeftBehind, VolumeReason::PathChanged("/srv/kind/b".into())),
+        volume(
+            "data",
+            VolumeStorage::Host("/srv/kind/a".into()),
+            VolumeVerdict::LeftBehind,
+            VolumeReason::PathChanged("/srv/kind/b".into()),
+        ),
         volume("logs", VolumeStorage::Host("/srv/kind/logs".into()), VolumeVerdict::Kept, VolumeReason::Untouched),
     ];
     plan
@@ -168,7 +173,11 @@ fn recreate() -> Plan {
     let mut replace = change(cluster.clone(), Action::Replace, Reason::Immutable { paths: vec![guilty.path.clone()] });
     replace.differences = vec![guilty];
     let follow = |name: &str| {
-        change(address(ResourceType::Deployment, name), Action::Replace, Reason::ClusterReplaced { cause: cluster.clone() })
+        change(
+            address(ResourceType::Deployment, name),
+            Action::Replace,
+            Reason::ClusterReplaced { cause: cluster.clone() },
+        )
     };
     plan.changes = vec![replace, follow("api"), follow("web")];
     plan.findings = vec![
@@ -258,7 +267,10 @@ fn drift() {
 #[test]
 fn outcomes_and_events() {
     let mut outcome = Outcome { added: 3, ..Outcome::default() };
-    assert_eq!(outcome::report(&outcome, Palette::plain()), "Apply complete! Resources: 3 added, 0 changed, 0 destroyed.\n");
+    assert_eq!(
+        outcome::report(&outcome, Palette::plain()),
+        "Apply complete! Resources: 3 added, 0 changed, 0 destroyed.\n"
+    );
     let web = address(ResourceType::Deployment, "web");
     outcome.done = vec![(address(ResourceType::Secret, "s"), Operation::Create)];
     outcome.failed = vec![(web.clone(), "image not found\u{1b}[2J".into())];
@@ -286,7 +298,8 @@ fn atlantis_reads_the_summary() {
         r"Plan: (?:(\d+) to import, )?(\d+) to add, (\d+) to change, (\d+) to destroy(?:, (\d+) to forget)?\.",
     )
     .unwrap();
-    let none = Regex::new(r"No changes. (Infrastructure is up-to-date|Your infrastructure matches the configuration).").unwrap();
+    let none = Regex::new(r"No changes. (Infrastructure is up-to-date|Your infrastructure matches the configuration).")
+        .unwrap();
     let found = text(&everything());
     let groups = changes.captures(&found).unwrap();
     let numbers: Vec<&str> = (1..=5).map(|index| groups.get(index).unwrap().as_str()).collect();

@@ -291,6 +291,7 @@ pub fn compiled(name: &str, files: &MemorySources) -> (CompiledDeployment, Vec<F
         name: name.to_owned(),
         directory: format!("/deployments/{name}"),
         spec_file: "spec.yml".to_owned(),
+        shown_directory: String::new(),
         layout: Layout::Directory,
     };
     let compilation = compile(&source, files);

@@ -79,6 +79,7 @@ fn source(name: &str) -> DeploymentSource {
         name: name.to_owned(),
         directory: format!("/srv/deployments/{name}"),
         spec_file: "spec.yml".to_owned(),
+        shown_directory: String::new(),
         layout: Layout::Directory,
     }
 }

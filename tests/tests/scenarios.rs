@@ -31,7 +31,11 @@ fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
     let path = profile.join("laconic");
-    assert!(path.is_file(), "no {}: build it with `cargo build -p laconic`, or name it with LACONIC_BIN", path.display());
+    assert!(
+        path.is_file(),
+        "no {}: build it with `cargo build -p laconic`, or name it with LACONIC_BIN",
+        path.display()
+    );
     path
 }
 
@@ -73,7 +77,8 @@ fn steady(text: &str, work: &Path) -> String {
         let mut line = line.to_owned();
         for marker in ["Plan id ", "--expect-plan="] {
             if let Some(start) = line.find(marker).map(|start| start + marker.len()) {
-                let end = line[start..].find(|one: char| !one.is_ascii_hexdigit()).map_or(line.len(), |end| start + end);
+                let end =
+                    line[start..].find(|one: char| !one.is_ascii_hexdigit()).map_or(line.len(), |end| start + end);
                 line.replace_range(start..end, "(id)");
             }
         }
@@ -91,7 +96,10 @@ fn times(line: &str) -> String {
     while let Some(first) = rest.chars().next() {
         let candidate = rest.get(..shape.len()).unwrap_or_default();
         let fits = !candidate.is_empty()
-            && candidate.bytes().zip(shape.bytes()).all(|(byte, like)| if like == b'0' { byte.is_ascii_digit() } else { byte == like });
+            && candidate
+                .bytes()
+                .zip(shape.bytes())
+                .all(|(byte, like)| if like == b'0' { byte.is_ascii_digit() } else { byte == like });
         if fits && !candidate.starts_with("2026-01-01") {
             out.push_str("(time)");
             rest = &rest[shape.len()..];
@@ -135,7 +143,10 @@ fn run(script: &str) -> String {
                 let stdout = String::from_utf8_lossy(&output.stdout);
                 for (name, secret) in &environment {
                     let is_secret = name.ends_with("TOKEN");
-                    assert!(!is_secret || !format!("{stdout}{stderr}").contains(secret.as_str()), "a secret was printed");
+                    assert!(
+                        !is_secret || !format!("{stdout}{stderr}").contains(secret.as_str()),
+                        "a secret was printed"
+                    );
                 }
                 out.push_str(&steady(&stdout, &work));
                 if !stderr.is_empty() {

@@ -53,6 +53,7 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
         name: name.to_string_lossy().into_owned(),
         directory: target.display().to_string(),
         spec_file: spec_file.to_string_lossy().into_owned(),
+        shown_directory: String::new(),
         layout: Layout::Repository { stack, identity: Some(identity.clone()) },
     };
     let input = Input { source, root: root.clone(), given: vec![root], directory: Some(target.clone()) };
@@ -62,11 +63,8 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
     let texts = compilation.texts;
     let findings = compilation.findings.iter().map(|finding| (finding, &texts));
     session.output.remark(&all_with_source(findings, session.output.error_palette));
-    let errors = compilation
-        .findings
-        .iter()
-        .filter(|finding| finding.severity == laconic_engine::code::Severity::Error)
-        .count();
+    let errors =
+        compilation.findings.iter().filter(|finding| finding.severity == laconic_engine::code::Severity::Error).count();
     let checked = check(&input.source, &reader).deployment;
     let (0, Some(checked), Some(compiled)) = (errors, checked, compilation.deployment) else {
         return Err(Problem::InvalidInput { errors: errors.max(1) });
@@ -140,9 +138,8 @@ fn several_clusters(session: &Session) -> Result<Option<Vec<String>>> {
 
 /// `laconic-`, the time and some chance, both in base 36.
 fn new_id() -> Result<String> {
-    let seconds = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_secs());
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
     let mut bytes = [0; 4];
     getrandom::fill(&mut bytes).map_err(|error| Problem::System { detail: format!("no random numbers: {error}") })?;
     Ok(format!("laconic-{}{}", base36(seconds, 6), base36(u64::from(u32::from_le_bytes(bytes)), 4)))

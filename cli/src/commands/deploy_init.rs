@@ -164,7 +164,8 @@ fn network(composes: &[ComposeFile]) -> String {
     let mut ports: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for service in composes.iter().flat_map(|compose| &compose.services) {
         for port in &service.ports {
-            let suffix = if port.protocol == "TCP" { String::new() } else { format!("/{}", port.protocol.to_lowercase()) };
+            let suffix =
+                if port.protocol == "TCP" { String::new() } else { format!("/{}", port.protocol.to_lowercase()) };
             ports.entry(&service.name.value).or_default().push(format!("{}{suffix}", port.container));
         }
     }

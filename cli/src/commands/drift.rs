@@ -33,17 +33,6 @@ pub fn run(session: &Session) -> Result<Exit> {
             return Err(StateError::Locked { scope, holder }.into());
         }
     }
-    if session.output.json {
-        let drift: Vec<_> = plan.drift.iter().map(plan_json::drift).collect();
-        session.output.print_json(&json!({
-            "format_version": plan_json::FORMAT_VERSION,
-            "drifted": !plan.drift.is_empty(),
-            "deployments": plan.deployments,
-            "resource_drift": drift,
-        }))?;
-    } else {
-        session.output.print(&drift_text::report(&plan.drift, session.output.palette))?;
-    }
     let details: Vec<String> = plan
         .consulted
         .iter()
@@ -52,6 +41,19 @@ pub fn run(session: &Session) -> Result<Exit> {
             Consulted::Live | Consulted::Offline => None,
         })
         .collect();
+    if session.output.json {
+        let drift: Vec<_> = plan.drift.iter().map(plan_json::drift).collect();
+        session.output.print_json(&json!({
+            "format_version": plan_json::FORMAT_VERSION,
+            "drifted": !plan.drift.is_empty(),
+            "unreachable": details,
+            "deployments": plan.deployments,
+            "resource_drift": drift,
+        }))?;
+    } else if details.is_empty() || !plan.drift.is_empty() {
+        // "No drift" is only said by one who could look.
+        session.output.print(&drift_text::report(&plan.drift, session.output.palette))?;
+    }
     if !details.is_empty() {
         return Err(Problem::Unreachable { details });
     }

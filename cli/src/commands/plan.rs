@@ -45,7 +45,10 @@ fn next(session: &Session, arguments: &PlanArgs, planned: &Planned) -> Option<St
         if !plan.has_work() || plan.refusals().next().is_some() {
             return Some(saved);
         }
-        return Some(format!("{saved}\n\nTo perform exactly these actions:\n    laconic apply {}{consents}", path.display()));
+        return Some(format!(
+            "{saved}\n\nTo perform exactly these actions:\n    laconic apply {}{consents}",
+            path.display()
+        ));
     }
     if !plan.has_work() || arguments.offline || plan.refusals().next().is_some() {
         return None;
@@ -53,6 +56,7 @@ fn next(session: &Session, arguments: &PlanArgs, planned: &Planned) -> Option<St
     let verb = if arguments.destroy { "destroy" } else { "apply" };
     let directories: Vec<String> =
         session.common.dirs.iter().map(|directory| format!(" --dir {}", directory.display())).collect();
-    let bound = if consents.is_empty() { String::new() } else { format!(" --expect-plan={}{consents}", short_id(&plan.id)) };
+    let bound =
+        if consents.is_empty() { String::new() } else { format!(" --expect-plan={}{consents}", short_id(&plan.id)) };
     Some(format!("To perform these actions:\n    laconic {verb}{}{bound}", directories.concat()))
 }

@@ -88,8 +88,10 @@ fn key(object: &str) -> Result<ObjectKey> {
         _ => return Err(wrong(format!("`{object}` is not of the form kind/namespace/name"))),
     };
     let simple = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
-    let resource_type =
-        ResourceType::ALL.iter().copied().find(|one| simple(one.kind()) == simple(kind) || simple(one.word()) == simple(kind));
+    let resource_type = ResourceType::ALL
+        .iter()
+        .copied()
+        .find(|one| simple(one.kind()) == simple(kind) || simple(one.word()) == simple(kind));
     let resource_type = resource_type.ok_or_else(|| wrong(format!("`{kind}` is no kind of object")))?;
     if resource_type.is_namespaced() == namespace.is_empty() {
         let form = if resource_type.is_namespaced() { "kind/namespace/name" } else { "kind/name" };

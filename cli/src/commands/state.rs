@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use laconic_engine::address::Scope;
 use laconic_engine::apply::StateStore as _;
+use laconic_engine::source::SourceReader as _;
 use laconic_engine::spec::read_spec;
 use laconic_engine::state::{State, Status};
-use laconic_engine::source::SourceReader as _;
 use serde_json::{Value, json};
 
 use crate::args::StateCommand;

@@ -32,9 +32,7 @@ pub fn run(session: &Session, arguments: &WhyArgs) -> Result<Exit> {
     if session.output.json {
         let fields: Vec<Value> = flatten(&resource.attributes)
             .iter()
-            .map(|(path, value)| {
-                json!({"path": path, "value": masked(value), "source": own_place(resource, path)})
-            })
+            .map(|(path, value)| json!({"path": path, "value": masked(value), "source": own_place(resource, path)}))
             .collect();
         session.output.print_json(&json!({
             "address": arguments.address,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use laconic_engine::address::ResourceType;
 use laconic_engine::diff::{Fields, flatten};
 use laconic_engine::plan::{Action, Change, FieldDifference, Reason};
+use laconic_engine::secret::is_placeholder;
 use serde_json::Value;
 
 use crate::view::style::{Palette, clean};
@@ -146,9 +147,14 @@ fn is_telling(resource_type: ResourceType, path: &str) -> bool {
             ends("requests.storage") || path == "spec.volumeName" || path == "spec.storageClassName"
         }
         ResourceType::ConfigMap | ResourceType::Secret => {
-            path.starts_with("data") || path.starts_with("binaryData") || path.starts_with("stringData") || path == "type"
+            path.starts_with("data")
+                || path.starts_with("binaryData")
+                || path.starts_with("stringData")
+                || path == "type"
         }
-        ResourceType::Service => path == "spec.type" || ends("].port") || ends(".nodePort") || path == "spec.externalName",
+        ResourceType::Service => {
+            path == "spec.type" || ends("].port") || ends(".nodePort") || path == "spec.externalName"
+        }
         ResourceType::Ingress => ends("].host") || ends(".service.name") || ends(".service.port.number"),
         ResourceType::IngressClass => path == "spec.controller",
         ResourceType::RuntimeClass => path == "handler",
@@ -217,6 +223,10 @@ fn field(difference: &FieldDifference, palette: Palette) -> String {
     let is_file = difference.path.starts_with("binaryData");
     let show = |value: &Value| if is_file { content(&difference.path, value) } else { inline(value) };
     let values = match (&difference.before, &difference.after) {
+        // Where it comes from is the same, what it is is not.
+        (Some(before), Some(after)) if is_placeholder(after) && inline(before) == inline(after) => {
+            format!("{}   {}", inline(after), palette.warn("# changed"))
+        }
         (Some(before), Some(after)) => format!("{} -> {}", show(before), show(after)),
         (Some(before), None) => format!("{} -> null", show(before)),
         (None, Some(after)) => show(after),

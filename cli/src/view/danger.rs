@@ -72,8 +72,7 @@ fn one(finding: &Finding, given: bool, palette: Palette) -> String {
 pub fn risk(plan: &Plan, palette: Palette) -> Option<String> {
     use laconic_engine::plan::VolumeVerdict;
 
-    let volumes =
-        |verdict: VolumeVerdict| plan.forecast.iter().filter(|volume| volume.verdict == verdict).count();
+    let volumes = |verdict: VolumeVerdict| plan.forecast.iter().filter(|volume| volume.verdict == verdict).count();
     let mut risks = Vec::new();
     match volumes(VolumeVerdict::Lost) {
         0 => {}

@@ -45,7 +45,8 @@ pub fn planned(time: &str, plan: &Plan) -> String {
     for change in &plan.changes {
         let action = change.action.to_string();
         let message = format!("{}: Plan to {action}", change.address);
-        let rest = json!({"change": {"resource": resource(&change.address), "action": action, "reason": change.reason}});
+        let rest =
+            json!({"change": {"resource": resource(&change.address), "action": action, "reason": change.reason}});
         text.push_str(&line(time, "info", &message, "planned_change", rest));
     }
     let mut changes = plan_json::summary(plan);
@@ -66,12 +67,12 @@ pub fn problem(time: &str, message: &str, code: Option<&str>, hints: &[String]) 
 #[must_use]
 pub fn event(time: &str, event: &Event) -> String {
     let message = progress::sentence(event, false).unwrap_or_default();
-    let hook = |address: &Address, operation: Operation, seconds: u64| {
-        json!({"hook": {"resource": resource(address), "action": word(operation), "elapsed_seconds": seconds}})
-    };
+    let hook = |address: &Address, operation: Operation, seconds: u64| json!({"hook": {"resource": resource(address), "action": word(operation), "elapsed_seconds": seconds}});
     match event {
         Event::Begun { .. } | Event::Stopping => String::new(),
-        Event::Started { address, operation } => line(time, "info", &message, "apply_start", hook(address, *operation, 0)),
+        Event::Started { address, operation } => {
+            line(time, "info", &message, "apply_start", hook(address, *operation, 0))
+        }
         Event::Retrying { address, attempt, error, .. } => {
             let rest = json!({"hook": {"resource": resource(address), "attempt": attempt, "error": error}});
             line(time, "warn", &message, "apply_retry", rest)

@@ -37,7 +37,8 @@ pub fn with_source(finding: &Finding, texts: &Texts, palette: Palette) -> String
     let places = finding.place.iter().map(|place| (place, None));
     let labels = finding.labels.iter().map(|label| (&label.place, Some(clean(&label.text))));
     for (index, (place, label)) in places.chain(labels).enumerate() {
-        let kind = if index == 0 && finding.place.is_some() { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let kind =
+            if index == 0 && finding.place.is_some() { AnnotationKind::Primary } else { AnnotationKind::Context };
         match excerpt(place, texts) {
             Some(excerpt) => {
                 group = group.element(
@@ -52,7 +53,8 @@ pub fn with_source(finding: &Finding, texts: &Texts, palette: Palette) -> String
         }
     }
     for (place, label) in unquoted {
-        let text = label.map_or_else(|| clean(&place.to_string()), |label| format!("{}: {label}", clean(&place.to_string())));
+        let text =
+            label.map_or_else(|| clean(&place.to_string()), |label| format!("{}: {label}", clean(&place.to_string())));
         group = group.element(Level::NOTE.message(text));
     }
     let mut help: Vec<String> = Vec::new();

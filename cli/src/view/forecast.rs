@@ -53,7 +53,9 @@ fn duration_range(least: u32, most: u32) -> String {
     match (least, most) {
         (least, most) if most < 120 && most <= least => format!("about {}", count(least as usize, "second")),
         (least, most) if most < 120 => format!("about {least} to {most} seconds"),
-        (least, most) if minutes(least) == minutes(most) => format!("about {}", count(minutes(most) as usize, "minute")),
+        (least, most) if minutes(least) == minutes(most) => {
+            format!("about {}", count(minutes(most) as usize, "minute"))
+        }
         (least, most) => format!("about {} to {} minutes", minutes(least).max(1), minutes(most)),
     }
 }
@@ -95,7 +97,8 @@ pub fn volumes(plan: &Plan, all: bool, palette: Palette) -> String {
         let _ = writeln!(text, "{line}");
     }
     if !all && kept > 0 {
-        let _ = writeln!(text, "  {}", palette.dim(&format!("({} kept; --forecast lists them)", count(kept, "volume"))));
+        let _ =
+            writeln!(text, "  {}", palette.dim(&format!("({} kept; --forecast lists them)", count(kept, "volume"))));
     }
     text.push('\n');
     text

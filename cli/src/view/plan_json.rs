@@ -17,11 +17,8 @@ pub fn plan_json(plan: &Plan, texts: &Texts) -> Value {
     let changes: Vec<Value> = plan.changes.iter().map(change).collect();
     let drift: Vec<Value> = plan.drift.iter().map(drift).collect();
     let findings: Vec<Value> = plan.findings.iter().map(|finding| finding::json(finding, texts)).collect();
-    let consulted: Vec<Value> = plan
-        .consulted
-        .iter()
-        .map(|(target, consulted)| json!({"target": target, "consulted": consulted}))
-        .collect();
+    let consulted: Vec<Value> =
+        plan.consulted.iter().map(|(target, consulted)| json!({"target": target, "consulted": consulted})).collect();
     let needed: Vec<String> = plan.missing_consents().iter().map(ToString::to_string).collect();
     let given: Vec<String> = plan.consents_given.iter().map(ToString::to_string).collect();
     json!({

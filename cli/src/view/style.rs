@@ -89,9 +89,7 @@ pub fn clean(text: &str) -> String {
     if !text.chars().any(is_unsafe) {
         return text.to_owned();
     }
-    text.chars()
-        .map(|character| if is_unsafe(character) { char::REPLACEMENT_CHARACTER } else { character })
-        .collect()
+    text.chars().map(|character| if is_unsafe(character) { char::REPLACEMENT_CHARACTER } else { character }).collect()
 }
 
 fn is_unsafe(character: char) -> bool {

@@ -84,7 +84,8 @@ fn block(text: &mut String, string: &str, depth: usize) {
     text.push(' ');
     text.push_str(ending);
     text.push('\n');
-    let lines: Vec<&str> = if ending == "|+" { string.split_terminator('\n').collect() } else { body.split('\n').collect() };
+    let lines: Vec<&str> =
+        if ending == "|+" { string.split_terminator('\n').collect() } else { body.split('\n').collect() };
     for line in lines {
         if !line.is_empty() {
             indent(text, depth);
@@ -106,7 +107,8 @@ fn scalar(value: &Value) -> String {
 /// A string without quotes when every YAML reader, 1.1 or 1.2, takes it for that string.
 fn plain_or_quoted(string: &str) -> String {
     let mut characters = string.chars();
-    let first_is_safe = characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '/' || first == '_');
+    let first_is_safe =
+        characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '/' || first == '_');
     let rest_is_safe = characters.all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | '.' | '/'));
     let lower = string.to_ascii_lowercase();
     let is_word = matches!(lower.as_str(), "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null" | "nan");

@@ -276,6 +276,6 @@ pub fn scopes(plan: &crate::plan::Plan) -> BTreeSet<Scope> {
 
 /// The step of a change that a scheduled step belongs to, for the recorder.
 #[must_use]
-pub(crate) fn change_of<'a>(plan: &'a crate::plan::Plan, step: ScheduledStep) -> &'a Change {
+pub(crate) fn change_of(plan: &crate::plan::Plan, step: ScheduledStep) -> &Change {
     &plan.changes[step.change]
 }

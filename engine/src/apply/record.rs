@@ -9,8 +9,8 @@ use crate::apply::event::Outcome;
 use crate::apply::options::{Apply, ApplyError};
 use crate::apply::ports::StateError;
 use crate::apply::schedule::{ScheduledStep, StepKind};
-use crate::plan::Mode;
 use crate::plan::change::{Action, Change, Reason};
+use crate::plan::{Mode, Plan};
 use crate::resource::Target;
 use crate::state::{JournalRecord, State, Tenant, union};
 
@@ -35,7 +35,9 @@ impl<'a> Recorder<'a> {
             if reference.scope.is_cluster() {
                 registers.insert(reference.scope.clone(), state.tenants.clone());
             }
-            if state.lineage != reference.lineage || state.serial != reference.serial {
+            if state.lineage != reference.lineage
+                || (counts(plan, &reference.scope) && state.serial != reference.serial)
+            {
                 return Err(ApplyError::Stale(format!(
                     "the state of {} is at serial {}, the plan was made from serial {}",
                     reference.scope, state.serial, reference.serial
@@ -217,6 +219,13 @@ impl<'a> Recorder<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a state that moved on makes a plan stale. A cluster's register does so all the time, while deployments apply
+/// side by side on it; it matters only to a plan that changes the cluster.
+#[must_use]
+pub fn counts(plan: &Plan, scope: &Scope) -> bool {
+    !scope.is_cluster() || plan.changes.iter().any(|change| change.address.scope == *scope)
 }
 
 fn cluster_target(scope: &Scope) -> Option<Target> {

@@ -38,7 +38,7 @@ pub struct CheckOutcome {
 /// Reads and checks the files of one deployment.
 #[must_use]
 pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutcome {
-    let mut loader = load::Loader::new(reader);
+    let mut loader = load::Loader::new(reader, &source.shown_directory);
     let deployment = loader.load(source);
     let load::Loader { mut findings, texts, order, digests, .. } = loader;
     let inputs_digest = load::digest_of(&digests);

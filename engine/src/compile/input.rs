@@ -20,6 +20,8 @@ pub struct DeploymentSource {
     pub directory: String,
     /// The path of spec.yml for the [`crate::source::SourceReader`].
     pub spec_file: String,
+    /// What findings put before the reader's paths to name a file: the directory as the user called it, or nothing.
+    pub shown_directory: String,
     /// How the files are laid out.
     pub layout: Layout,
 }

@@ -164,7 +164,7 @@ pub struct Change {
     pub needed: Vec<Address>,
     /// The uid the object must have for an update or delete to be ours.
     pub expected_uid: Option<String>,
-    /// Whether it exists only as far as state knows: nobody looked.
+    /// Whether it exists only as far as state knows: nobody looked, or nobody could.
     pub assumed: bool,
     /// Whether fields that another manager took are taken back (shown as LAC403).
     pub force_conflicts: bool,

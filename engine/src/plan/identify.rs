@@ -33,7 +33,7 @@ pub fn plan_id(plan: &Plan) -> String {
 /// The change id: what it does, with identities and directories as placeholders and secrets as the names of their sources.
 #[must_use]
 pub fn change_id(plan: &Plan, input: &PlanInput) -> String {
-    let changes: Vec<Value> = plan.changes.iter().map(|change| described(change)).collect();
+    let changes: Vec<Value> = plan.changes.iter().map(described).collect();
     let mut text = Value::Array(changes).to_string();
     for deployment in &input.deployments {
         let identity = &deployment.identity;

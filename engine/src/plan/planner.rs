@@ -447,7 +447,7 @@ fn change(address: &Address, judged: &Judged<'_>) -> Change {
         needs: item.desired.map(|desired| desired.needs.clone()).unwrap_or_default(),
         needed: item.recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
         expected_uid,
-        assumed: item.presence == Presence::Unknown,
+        assumed: item.presence == Presence::Unknown && item.recorded.is_some(),
         force_conflicts: taken,
         place: item.desired.and_then(|desired| desired.place.clone()),
     }

@@ -57,6 +57,7 @@ pub fn compile_sources(case: &str, sources: &MemorySources) -> Compilation {
         name: case.to_owned(),
         directory: DIRECTORY.to_owned(),
         spec_file: "spec.yml".to_owned(),
+        shown_directory: String::new(),
         layout: Layout::Directory,
     };
     compile(&source, sources)

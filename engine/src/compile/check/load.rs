@@ -18,6 +18,7 @@ use crate::value::Digest;
 /// Reads files through the port and remembers what was read.
 pub(super) struct Loader<'a> {
     reader: &'a dyn SourceReader,
+    shown_directory: &'a str,
     pub(super) findings: Vec<Finding>,
     pub(super) texts: BTreeMap<Arc<str>, Arc<str>>,
     /// The files in the order of reading.
@@ -80,8 +81,15 @@ impl Folders {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(reader: &'a dyn SourceReader) -> Self {
-        Self { reader, findings: Vec::new(), texts: BTreeMap::new(), order: Vec::new(), digests: BTreeMap::new() }
+    pub(super) fn new(reader: &'a dyn SourceReader, shown_directory: &'a str) -> Self {
+        Self {
+            reader,
+            shown_directory,
+            findings: Vec::new(),
+            texts: BTreeMap::new(),
+            order: Vec::new(),
+            digests: BTreeMap::new(),
+        }
     }
 
     /// Reads everything; `None` when a file without which nothing can be said is missing.
@@ -264,19 +272,22 @@ impl<'a> Loader<'a> {
 
     /// The text of a file, or a finding that says why there is none and what to do.
     fn text(&mut self, path: &str, wanted_at: Option<&Place>, help: &str) -> Option<(Arc<str>, Arc<str>)> {
-        let file: Arc<str> = path.into();
+        let file: Arc<str> = match self.shown_directory {
+            "" => path.into(),
+            directory => join_path(directory, path).into(),
+        };
         let bytes = match self.reader.read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let help = match error {
                     SourceError::Missing | SourceError::NotConsulted => help.to_owned(),
                     SourceError::NotAFile | SourceError::NotADirectory => {
-                        format!("put a regular file at `{path}`, or remove what lies there")
+                        format!("put a regular file at `{file}`, or remove what lies there")
                     }
                     SourceError::TooLarge(_) => "move bulk data to a volume; this is no place for it".to_owned(),
                     SourceError::Unreadable(_) => "check the permissions of the file and of its folder".to_owned(),
                 };
-                let message = format!("`{path}` {error}");
+                let message = format!("`{file}` {error}");
                 self.findings.push(Finding::new(Code::InvalidYaml, message).at_maybe(wanted_at).help(help));
                 return None;
             }

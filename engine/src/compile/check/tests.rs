@@ -32,6 +32,7 @@ fn source() -> DeploymentSource {
         name: "shop".to_owned(),
         directory: "/srv/kind/shop".to_owned(),
         spec_file: "spec.yml".to_owned(),
+        shown_directory: String::new(),
         layout: Layout::Directory,
     }
 }
