@@ -43,6 +43,9 @@ pub fn is_settled(universe: &Universe, deployments: &[CompiledDeployment]) -> Re
         again.register
     );
     prop_assert!(again.missing_consents().is_empty(), "{:#?}", again.findings);
+    let offline = universe.plan(deployments, &Request { offline: true, ..Request::default() });
+    let changes: Vec<String> = offline.changes.iter().map(|one| format!("{} {:?}", one.address, one.reason)).collect();
+    prop_assert!(changes.is_empty(), "not empty offline: {changes:#?}");
     prop_assert_eq!(universe.deviations(deployments), Vec::<String>::new());
     prop_assert_eq!(violations(universe), vec![]);
     Ok(())
