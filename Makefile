@@ -24,7 +24,7 @@ demo:
 test:
 	@scripts/test.sh
 
-bench:
+bench: build
 	cargo run --profile ci -p laconic-tests --bin bench --locked
 
 lint:

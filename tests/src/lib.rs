@@ -1,6 +1,7 @@
 //! What the project's tests share: a universe of simulated host and memory state in which whole operations run, and a
 //! generator of random deployments.
 
+pub mod bench;
 pub mod clock;
 pub mod generate;
 pub mod settled;
