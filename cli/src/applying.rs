@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use laconic_engine::address::Scope;
 use laconic_engine::apply::drive::scopes;
@@ -16,7 +15,7 @@ use laconic_engine::secret::{SecretSource, sources};
 use laconic_engine::state::State;
 
 use crate::args::{Carrying, Showing};
-use crate::clock::{RehearsalClock, SystemClock};
+use crate::clock::{SimulatedClock, SystemClock};
 use crate::error::{Exit, Problem, Result};
 use crate::planning::secret_places;
 use crate::secret_values::{self, Missing};
@@ -148,7 +147,7 @@ fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>
     let copy = wire::rehearsal_store(&store, states.into_values())?;
     let host = order.host.fork();
     session.output.remark("Rehearsal on a copy of the simulated host: nothing here is changed.\n");
-    let exit = run(session, order, &host, &copy, &RehearsalClock::default(), &store, Missing::LeaveOut)?;
+    let exit = run(session, order, &host, &copy, &SimulatedClock::default(), &store, Missing::LeaveOut)?;
     session.output.remark("Rehearsal done; nothing was changed.\n");
     Ok(exit)
 }
@@ -157,7 +156,13 @@ fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
     let store = session.wire.store(&order.directories);
     let _locks = lock(&order.plan, &store)?;
     check_states(&order.plan, &store)?;
-    run(session, order, &order.host, &store, &SystemClock::default(), &store, Missing::Make)
+    // A simulated host has a time of its own: waiting in ours would only make its runs differ.
+    let clock: Box<dyn Clock> = if session.wire.is_simulated() {
+        Box::new(SimulatedClock::default())
+    } else {
+        Box::new(SystemClock::default())
+    };
+    run(session, order, &order.host, &store, clock.as_ref(), &store, Missing::Make)
 }
 
 /// Takes the locks: the deployments exclusively, their clusters shared, or exclusively with all their tenants when the
@@ -253,7 +258,6 @@ fn run(
             parallelism: usize::from(order.carrying.parallelism),
             wait: !order.carrying.no_wait,
             timeout: order.carrying.timeout,
-            poll: if session.wire.is_simulated() { Duration::from_millis(20) } else { Duration::from_secs(1) },
             ..ApplyOptions::default()
         },
         stop: &stop,

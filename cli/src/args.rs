@@ -1,9 +1,15 @@
 //! The command line.
 
+mod making;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use making::{
+    DeployArgs, DeployCommand, DeployTo, FaultKind, SimulateArgs, SimulateCommand, StateArgs, StateCommand,
+};
 
 /// Plan and apply deployments on kind and Kubernetes, with every danger shown before anything is touched.
 #[derive(Debug, Parser)]
@@ -330,152 +336,6 @@ pub struct RenderArgs {
 pub struct WhyArgs {
     /// The resource's address, as plans print it
     pub address: String,
-}
-
-/// Arguments of `state`.
-#[derive(Debug, Args)]
-pub struct StateArgs {
-    /// What to do with it.
-    #[command(subcommand)]
-    pub command: StateCommand,
-}
-
-/// What to do with the state.
-#[derive(Debug, Subcommand)]
-pub enum StateCommand {
-    /// List the recorded resources
-    List,
-    /// Show what is recorded of a resource, or of everything
-    Show {
-        /// The resource's address
-        address: Option<String>,
-    },
-    /// List the generations that are kept
-    History,
-    /// Remove a lock whose holder is dead
-    Unlock,
-}
-
-/// Arguments of `deploy`.
-#[derive(Debug, Args)]
-pub struct DeployArgs {
-    /// Where the deployment goes
-    #[arg(long, value_name = "TARGET", default_value = "k8s-kind", global = true)]
-    pub deploy_to: DeployTo,
-    /// What to make.
-    #[command(subcommand)]
-    pub command: DeployCommand,
-}
-
-/// Where a deployment goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum DeployTo {
-    /// A kind cluster.
-    #[default]
-    #[value(name = "k8s-kind")]
-    K8sKind,
-    /// A remote Kubernetes.
-    #[value(name = "k8s")]
-    K8s,
-}
-
-/// What to make.
-#[derive(Debug, Subcommand)]
-pub enum DeployCommand {
-    /// Write a template for the spec of a stack
-    Init {
-        /// The file to write
-        #[arg(long, value_name = "FILE")]
-        output: PathBuf,
-        /// Values for `config:`, as NAME=VALUE separated by commas
-        #[arg(long, value_name = "NAME=VALUE,…", value_delimiter = ',')]
-        config: Vec<String>,
-        /// The kube-config of the remote Kubernetes (`--deploy-to k8s`)
-        #[arg(long, value_name = "FILE")]
-        kube_config: Option<String>,
-        /// The registry of the images (`--deploy-to k8s`)
-        #[arg(long, value_name = "REGISTRY")]
-        image_registry: Option<String>,
-        /// Overwrite the file if it is there
-        #[arg(long)]
-        force: bool,
-    },
-    /// Make a deployment directory from a spec and a stack
-    Create {
-        /// The directory to make
-        #[arg(long, value_name = "DIR")]
-        deployment_dir: PathBuf,
-        /// Bring an existing directory up to date with spec and stack
-        #[arg(long)]
-        update: bool,
-        /// The deployment-id, instead of a new one
-        #[arg(long, value_name = "ID", hide = true)]
-        deployment_id: Option<String>,
-        /// The cluster-id, instead of the running cluster's or a new one
-        #[arg(long, value_name = "ID", hide = true)]
-        cluster_id: Option<String>,
-    },
-}
-
-/// Arguments of `simulate`.
-#[derive(Debug, Args)]
-pub struct SimulateArgs {
-    /// What somebody else does.
-    #[command(subcommand)]
-    pub command: SimulateCommand,
-}
-
-/// What somebody else does to a simulated host.
-#[derive(Debug, Subcommand)]
-pub enum SimulateCommand {
-    /// Show what is on the host
-    Show,
-    /// Set a field of an object
-    Edit {
-        /// The field manager that does it
-        #[arg(long, default_value = "kubectl-edit")]
-        manager: String,
-        /// The object: kind/namespace/name, or kind/name for one without a namespace
-        object: String,
-        /// The field path
-        path: String,
-        /// The value, as JSON or as plain text
-        value: String,
-        /// The cluster, when several run
-        #[arg(long)]
-        cluster: Option<String>,
-    },
-    /// Delete an object
-    Delete {
-        /// The object: kind/namespace/name, or kind/name for one without a namespace
-        object: String,
-        /// The cluster, when several run
-        #[arg(long)]
-        cluster: Option<String>,
-    },
-    /// Make the host fail: `dies-after N`, `fails-once N`, `none`
-    Fault {
-        /// The fault
-        kind: FaultKind,
-        /// After how many steps
-        steps: Option<u64>,
-    },
-    /// Delete a cluster with everything in it
-    DeleteCluster {
-        /// The cluster
-        cluster: String,
-    },
-}
-
-/// How a simulated host fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FaultKind {
-    /// It stops answering after so many steps, the last one done but its answer lost.
-    DiesAfter,
-    /// It refuses the step of that number, once.
-    FailsOnce,
-    /// It works.
-    None,
 }
 
 /// Parses `90`, `90s`, `5m`, `1h`, `1m30s`.

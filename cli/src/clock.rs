@@ -31,13 +31,13 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that never waits: for a rehearsal on a host whose time is simulated.
+/// A clock that never waits: for a host whose time is simulated.
 #[derive(Debug, Default)]
-pub struct RehearsalClock {
+pub struct SimulatedClock {
     slept: std::sync::atomic::AtomicU64,
 }
 
-impl Clock for RehearsalClock {
+impl Clock for SimulatedClock {
     fn now(&self) -> String {
         laconic_state::timestamp::now()
     }

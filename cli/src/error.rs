@@ -1,11 +1,15 @@
 //! Every way a command can end without its answer: kinds, exit codes, hints.
 //!
-//! Architecture invariant: this is the only file that words an error for a person. Everything else passes structured
+//! Architecture invariant: `wording` is the only file that words an error for a person. Everything else passes structured
 //! [`Problem`]s along.
+
+mod wording;
 
 use std::path::{Path, PathBuf};
 
-use laconic_engine::apply::{ApplyError, LockHolder, StateError};
+use laconic_engine::apply::{ApplyError, StateError};
+
+pub use wording::holder_text;
 
 /// How a command ended, as the number the shell sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,217 +294,12 @@ impl Problem {
             _ => None,
         }
     }
-
-    /// The sentence, without a full stop; empty when everything was said already.
-    #[must_use]
-    pub fn message(&self) -> String {
-        match self {
-            Self::Usage(error) => error.to_string(),
-            Self::BrokenPipe => String::new(),
-            Self::Output(error) => format!("cannot write the output: {}", plain(error)),
-            Self::NoLiveAccess { command, .. } => {
-                format!(
-                    "`{command}` needs the live world, and live Docker and Kubernetes access is not part of this build yet"
-                )
-            }
-            Self::NeedsSimulation => "`simulate` edits a simulated host, and none is named".to_owned(),
-            Self::NoDeployment { from } => {
-                format!(
-                    "no deployment found: neither `{}` nor a directory above it holds spec.yml and deployment.yml",
-                    from.display()
-                )
-            }
-            Self::NotADeployment { directory, lacks } => {
-                format!("`{}` is not a deployment directory: it has no {lacks}", directory.display())
-            }
-            Self::SameName { name, first, second } => {
-                format!("two deployments are called `{name}`: {first} and {second}")
-            }
-            Self::NoStack { stack, looked } => {
-                let looked: Vec<String> = looked.iter().map(|path| format!("`{}`", path.display())).collect();
-                format!("there is no stack `{stack}`: no stack.yml in {}", looked.join(" or "))
-            }
-            Self::StackNotNamed => "no stack is named".to_owned(),
-            Self::InvalidInput { errors: 1 } => "1 error in the input; there is no plan".to_owned(),
-            Self::InvalidInput { errors } => format!("{errors} errors in the input; there is no plan"),
-            Self::File { path, verb, detail } => format!("`{}` cannot be {verb}: {detail}", path.display()),
-            Self::Exists { path, .. } => format!("`{}` exists already and is left as it is", path.display()),
-            Self::NothingToUpdate { directory } => {
-                format!("`{}` does not exist, so there is nothing to update", directory.display())
-            }
-            Self::NotAPlanFile { path, detail } => format!("`{}` is not a plan file: {detail}", path.display()),
-            Self::OtherWorld { plan_is_simulated: true } => {
-                "the plan was made against a simulated host and is not applied to anything else".to_owned()
-            }
-            Self::OtherWorld { plan_is_simulated: false } => {
-                "the plan was made without a simulated host and is not applied to one".to_owned()
-            }
-            Self::StalePlan { detail } => format!("the plan is stale: {detail}"),
-            Self::OtherPlan { expected, found } => format!("the plan is {found}, not the expected {expected}"),
-            Self::Refused { missing, refusals } => refused(missing.len(), *refusals),
-            Self::ConsentNotBound { flags, .. } => format!(
-                "without a terminal a consent counts only together with a plan file or --expect-plan; given alone: {}",
-                flags.join(" ")
-            ),
-            Self::NoApproval => "nobody is there to approve the plan: this is no terminal".to_owned(),
-            Self::NotApproved => "the plan was not approved; nothing was done".to_owned(),
-            Self::State(error) => state_message(error),
-            Self::Secrets { what, detail } => format!("{what}: {detail}"),
-            Self::Simulation { detail } => format!("the simulated host: {detail}"),
-            Self::Apply(ApplyError::Refused) => "the plan is refused; nothing was done".to_owned(),
-            Self::Apply(error @ ApplyError::MissingSecret { .. }) => format!("{error}; nothing was done"),
-            Self::Apply(error) => error.to_string(),
-            Self::Incomplete { stopped: true, .. } => "the apply was stopped before its end".to_owned(),
-            Self::Incomplete { stale: true, .. } => {
-                "the world is no longer what the plan saw; what was not begun stays undone".to_owned()
-            }
-            Self::Incomplete { .. } => "not everything was done".to_owned(),
-            Self::UnknownAddress { address, .. } => format!("`{address}` is not the address of anything here"),
-            Self::ManyClusters { clusters } => {
-                format!("several kind clusters run ({}) and the deployment names none", clusters.join(", "))
-            }
-            Self::Unreachable { details } => format!("could not look at everything: {}", details.join("; ")),
-            Self::BrokenPlan { complaints } => {
-                format!("the plan contradicts itself, which is a bug: {}", complaints.join("; "))
-            }
-            Self::System { detail } => detail.clone(),
-        }
-    }
-
-    /// What to do about it, one line each.
-    #[must_use]
-    pub fn hints(&self) -> Vec<String> {
-        match self {
-            Self::NoLiveAccess { offline, .. } => {
-                let mut hints = Vec::new();
-                if *offline {
-                    hints.push("`--offline` plans from the files and the state alone".to_owned());
-                }
-                hints.push("`--simulate HOSTDIR` (or LACONIC_SIMULATE) runs it against a simulated host".to_owned());
-                hints
-            }
-            Self::NeedsSimulation => {
-                vec!["name its directory with `--simulate HOSTDIR` or LACONIC_SIMULATE".to_owned()]
-            }
-            Self::NoDeployment { .. } => vec![
-                "name a deployment directory with `--dir DIR`, or a spec with `--spec-file FILE --stack DIR`"
-                    .to_owned(),
-                "`laconic --stack STACK deploy create --spec-file FILE --deployment-dir DIR` makes one".to_owned(),
-            ],
-            Self::NotADeployment { directory, .. } => vec![format!(
-                "`laconic --stack STACK deploy create --spec-file FILE --deployment-dir {}` makes one",
-                directory.display()
-            )],
-            Self::SameName { .. } => {
-                vec!["a deployment is called after its directory: rename one of the directories".to_owned()]
-            }
-            Self::NoStack { .. } => vec![
-                "a stack is a folder with a stack.yml, named relative to the spec file or to the current directory"
-                    .to_owned(),
-            ],
-            Self::StackNotNamed => {
-                vec!["name it with `--stack DIR`, or with `stack:` in the spec".to_owned()]
-            }
-            Self::Exists { hint, .. } => vec![(*hint).to_owned()],
-            Self::NothingToUpdate { .. } => vec!["leave `--update` out to make it".to_owned()],
-            Self::NotAPlanFile { .. } => vec!["`laconic plan --out FILE` writes one".to_owned()],
-            Self::OtherWorld { plan_is_simulated: true } => {
-                vec!["name the same `--simulate HOSTDIR` as for the plan".to_owned()]
-            }
-            Self::OtherWorld { plan_is_simulated: false } => vec!["leave `--simulate` out".to_owned()],
-            Self::StalePlan { .. } => vec!["make the plan again, look at it, and apply that one".to_owned()],
-            Self::OtherPlan { .. } => {
-                vec!["`laconic plan` shows the plan as it is now; nothing was done".to_owned()]
-            }
-            Self::Refused { missing, .. } if !missing.is_empty() => {
-                vec![format!("to go ahead, give: {}", missing.join(" "))]
-            }
-            Self::ConsentNotBound { plan, flags } => {
-                vec![format!("to mean this very plan, give: --expect-plan={plan} {}", flags.join(" "))]
-            }
-            Self::NoApproval => vec![
-                "`--auto-approve` approves ordinary changes".to_owned(),
-                "`laconic plan --out FILE`, then `laconic apply FILE` applies exactly that plan".to_owned(),
-            ],
-            Self::State(error) => state_hints(error),
-            Self::Apply(ApplyError::MissingSecret { missing, .. }) => match missing {
-                laconic_engine::secret::SecretSource::Environment(name) => {
-                    vec![format!("set {name} in the environment and run it again")]
-                }
-                laconic_engine::secret::SecretSource::File(path) => vec![format!("put the value into {path}")],
-                _ => Vec::new(),
-            },
-            Self::Apply(ApplyError::Inconsistent(_)) | Self::BrokenPlan { .. } => {
-                vec!["please report it with the output of `laconic plan --json`".to_owned()]
-            }
-            Self::Incomplete { .. } => {
-                vec!["run it again: what was begun is recorded and is brought to its end".to_owned()]
-            }
-            Self::UnknownAddress { like, .. } if !like.is_empty() => {
-                vec![format!("did you mean {}?", like.join(" or "))]
-            }
-            Self::UnknownAddress { .. } => vec!["`laconic graph` and `laconic state list` show addresses".to_owned()],
-            Self::ManyClusters { .. } => {
-                vec!["name one with `--cluster-id`, or with `kind-cluster-name:` in the spec".to_owned()]
-            }
-            _ => Vec::new(),
-        }
-    }
-}
-
-fn refused(missing: usize, refusals: usize) -> String {
-    let consents = match missing {
-        0 => None,
-        1 => Some("1 consent is not given".to_owned()),
-        count => Some(format!("{count} consents are not given")),
-    };
-    let refusals = match refusals {
-        0 => None,
-        1 => Some("1 refusal is open".to_owned()),
-        count => Some(format!("{count} refusals are open")),
-    };
-    let parts: Vec<String> = [refusals, consents].into_iter().flatten().collect();
-    format!("refused: {}", parts.join(", "))
-}
-
-fn state_message(error: &StateError) -> String {
-    match error {
-        StateError::Locked { scope, holder: Some(holder) } => {
-            format!("the state of {scope} is locked by {}", holder_text(holder))
-        }
-        other => other.to_string(),
-    }
-}
-
-/// Who holds a lock, in one phrase.
-#[must_use]
-pub fn holder_text(holder: &LockHolder) -> String {
-    format!(
-        "{}@{} (process {}, `{}`, since {})",
-        holder.user, holder.host, holder.process, holder.operation, holder.since
-    )
-}
-
-fn state_hints(error: &StateError) -> Vec<String> {
-    match error {
-        StateError::Locked { .. } => vec![
-            "wait until it is done; a lock goes away with its process".to_owned(),
-            "`laconic state unlock` removes one whose holder is known to be dead".to_owned(),
-        ],
-        StateError::Damaged { .. } => vec![
-            "nothing was overwritten; earlier generations lie beside it, `laconic state history` lists them".to_owned(),
-        ],
-        StateError::Newer { .. } => vec!["use the newer laconic that wrote it".to_owned()],
-        StateError::Foreign { .. } => {
-            vec!["use the directories it was made with; `--simulate` belongs to state made with it".to_owned()]
-        }
-        StateError::Stale { .. } => vec!["make the plan again".to_owned()],
-        StateError::Storage { .. } => Vec::new(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use laconic_engine::apply::LockHolder;
+
     use super::*;
 
     #[test]

@@ -90,7 +90,10 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     if !complaints.is_empty() {
         return Err(Problem::BrokenPlan { complaints });
     }
-    Ok(Planned { plan, texts, directories, states: input.states, host })
+    let states = std::mem::take(&mut input.states);
+    // The process ends soon: giving thousands of objects back one by one costs more than it is worth.
+    std::mem::forget(input);
+    Ok(Planned { plan, texts, directories, states, host })
 }
 
 /// The input of a plan as far as files and states give it.

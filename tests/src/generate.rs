@@ -47,6 +47,8 @@ pub struct Shape {
     pub size: u8,
     /// Whether the cluster has an umbrella mount.
     pub umbrella: bool,
+    /// Whether it goes to a remote Kubernetes instead of a kind cluster.
+    pub remote: bool,
 }
 
 fn volume() -> impl Strategy<Value = Option<VolumePath>> {
@@ -63,11 +65,12 @@ fn volume() -> impl Strategy<Value = Option<VolumePath>> {
 pub fn shape() -> impl Strategy<Value = Shape> {
     let first = (any::<bool>(), 1..=3_usize, [volume(), volume(), volume()], proptest::option::of(0..2_u8));
     let second = (proptest::option::of(0..2_u8), proptest::option::of(0..2_u8), 0..2_u8, 1..3_u8, 0..3_u8);
-    let third = (any::<bool>(), any::<bool>(), 1..3_u8, prop_oneof![4 => Just(true), 1 => Just(false)]);
+    let often = || prop_oneof![4 => Just(true), 1 => Just(false)];
+    let third = (any::<bool>(), any::<bool>(), 1..3_u8, often(), often().prop_map(|kind| !kind));
     (first, second, third).prop_map(|(first, second, third)| {
         let (compose_dialect, pods, volumes, job) = first;
         let (config_map, variable, tag, replicas, hosts) = second;
-        let (generated, registry, size, umbrella) = third;
+        let (generated, registry, size, umbrella, remote) = third;
         Shape {
             compose_dialect,
             pods,
@@ -82,6 +85,7 @@ pub fn shape() -> impl Strategy<Value = Shape> {
             registry,
             size,
             umbrella,
+            remote,
         }
     })
 }
@@ -104,6 +108,8 @@ pub fn successor(shape: Shape, other: &Shape, picks: u16) -> Shape {
         registry: if picked(9) { other.registry } else { shape.registry },
         size: if picked(10) { other.size } else { shape.size },
         umbrella: if picked(11) { other.umbrella } else { shape.umbrella },
+        // Moving to another cluster is refused as long as anything is recorded on the old one.
+        remote: shape.remote,
     }
 }
 
@@ -143,14 +149,15 @@ fn volumes_of(shape: &Shape) -> impl Iterator<Item = (usize, &'static str, Volum
 }
 
 fn spec(name: &str, shape: &Shape) -> String {
-    let mut text = format!("stack: stacks/{name}\ndeploy-to: k8s-kind\nreplicas: {}\n", shape.replicas);
-    // Writing into a `String` cannot fail.
-    if shape.umbrella {
+    let target = if shape.remote { "k8s\nkube-config: kubeconfig.yml" } else { "k8s-kind" };
+    let mut text = format!("stack: stacks/{name}\ndeploy-to: {target}\nreplicas: {}\n", shape.replicas);
+    if shape.umbrella && !shape.remote {
         text.push_str("kind-mount-root: /srv/kind\n");
     }
     if shape.hosts > 0 {
         text.push_str("network:\n  http-proxy:\n");
         for host in 0..shape.hosts {
+            // Writing into a `String` cannot fail.
             let _ = writeln!(
                 text,
                 "   - host-name: {name}{host}.example.com\n     routes:\n      - path: /\n        proxy-to: web0:8080"

@@ -43,6 +43,17 @@ pub fn is_settled(universe: &Universe, deployments: &[CompiledDeployment]) -> Re
         again.register
     );
     prop_assert!(again.missing_consents().is_empty(), "{:#?}", again.findings);
+    let offline = universe.plan(deployments, &Request { offline: true, ..Request::default() });
+    let changes: Vec<String> = offline.changes.iter().map(|one| format!("{} {:?}", one.address, one.reason)).collect();
+    prop_assert!(changes.is_empty(), "not empty offline: {changes:#?}");
+    is_as_compiled(universe, deployments)
+}
+
+/// The world is what the deployments compile to, and nothing careless was done.
+///
+/// # Errors
+/// What is not so.
+pub fn is_as_compiled(universe: &Universe, deployments: &[CompiledDeployment]) -> Result<(), TestCaseError> {
     prop_assert_eq!(universe.deviations(deployments), Vec::<String>::new());
     prop_assert_eq!(violations(universe), vec![]);
     Ok(())

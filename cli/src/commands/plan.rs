@@ -32,6 +32,10 @@ pub fn run(session: &Session, arguments: &PlanArgs) -> Result<Exit> {
     }
     let refused = if planned.plan.is_refused() { Exit::Refused } else { Exit::Done };
     let changes = arguments.detailed_exitcode && planned.plan.has_work();
+    // See planning: the process ends here.
+    let Planned { plan, texts, states, host, .. } = planned;
+    drop(host);
+    std::mem::forget((plan, texts, states));
     Ok(refused.or(if changes { Exit::Changes } else { Exit::Done }))
 }
 

@@ -42,6 +42,7 @@ pub fn unknown_text(reason: &UnknownReason) -> String {
 }
 
 fn identity(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    moved_deployments(judgement, findings);
     for (target, belief) in &judgement.beliefs {
         let Belief::Doubted(UnknownReason::OtherIdentity(detail)) = belief else { continue };
         let name = target.name();
@@ -63,6 +64,32 @@ fn identity(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .help("if it is the right one (restored, or made by hand), take it over: laconic import")
                 .help("if the recorded one is gone for good, forget it: laconic state rm"),
         );
+    }
+}
+
+/// A deployment whose objects are recorded on another cluster than it now goes to: they would be orphaned there.
+fn moved_deployments(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    for deployment in &judgement.input.deployments {
+        let state = judgement.input.states.get(&Scope::deployment(&deployment.name));
+        let Some(state) = state.filter(|state| !state.resources.is_empty()) else { continue };
+        let Some(recorded) = state.target.as_ref().filter(|recorded| **recorded != deployment.target) else { continue };
+        let (from, to) = (target_text(recorded), target_text(&deployment.target));
+        findings.push(
+            Finding::new(
+                Code::ForeignCluster,
+                format!("`{}` is recorded on {from}, and would go to {to} now", deployment.name),
+            )
+            .about(&deployment.name)
+            .help(format!("its objects on {from} would be left behind: put the old cluster back into its files and destroy it there first"))
+            .help("if the old cluster is gone for good, forget it: laconic state rm"),
+        );
+    }
+}
+
+fn target_text(target: &Target) -> String {
+    match target {
+        Target::Kind(name) => format!("the kind cluster `{name}`"),
+        Target::Kubernetes(name) => format!("the Kubernetes of `{name}`"),
     }
 }
 
@@ -437,10 +464,7 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             | Belief::Trusted
             | Belief::Gone => {}
             Belief::Doubted(reason) => {
-                let subject = match target {
-                    Target::Kind(name) => format!("the kind cluster `{name}`"),
-                    Target::Kubernetes(name) => format!("the cluster of `{name}`"),
-                };
+                let subject = target_text(target);
                 findings.push(
                     Finding::new(
                         Code::NotConsulted,
