@@ -11,7 +11,7 @@ use crate::apply::ports::StateError;
 use crate::apply::schedule::{ScheduledStep, StepKind};
 use crate::plan::change::{Action, Change, Reason};
 use crate::plan::{Mode, Plan};
-use crate::resource::Target;
+use crate::resource::{ClusterIdentity, Target};
 use crate::state::{JournalRecord, State, Tenant, union};
 
 /// Keeps the journals of one apply.
@@ -21,6 +21,8 @@ pub(crate) struct Recorder<'a> {
     targets: BTreeMap<Scope, Target>,
     /// The registers of the clusters, by scope, as they are while the apply goes on.
     registers: BTreeMap<Scope, BTreeMap<String, Tenant>>,
+    /// Who the recorded targets are.
+    identities: BTreeMap<Target, ClusterIdentity>,
 }
 
 type Records = BTreeMap<Scope, Vec<JournalRecord>>;
@@ -30,8 +32,13 @@ impl<'a> Recorder<'a> {
     pub(crate) fn open(apply: &'a Apply<'a>) -> Result<Self, ApplyError> {
         let plan = apply.plan;
         let mut registers = BTreeMap::new();
+        let mut identities = BTreeMap::new();
         for reference in &plan.states {
             let state = apply.store.load(&reference.scope)?;
+            let target = state.target.clone().or_else(|| cluster_target(&reference.scope));
+            if let (Some(target), Some(identity)) = (target, state.identity.clone()) {
+                identities.insert(target, identity);
+            }
             if reference.scope.is_cluster() {
                 registers.insert(reference.scope.clone(), state.tenants.clone());
             }
@@ -45,7 +52,12 @@ impl<'a> Recorder<'a> {
             }
         }
         let targets = plan.changes.iter().map(|change| (change.address.scope.clone(), change.target.clone())).collect();
-        Ok(Self { apply, scopes: scopes(plan), targets, registers })
+        Ok(Self { apply, scopes: scopes(plan), targets, registers, identities })
+    }
+
+    /// Who the recorded targets are.
+    pub(crate) const fn identities(&self) -> &BTreeMap<Target, ClusterIdentity> {
+        &self.identities
     }
 
     fn append(&self, records: Records) -> Result<(), StateError> {

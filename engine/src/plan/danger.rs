@@ -43,6 +43,8 @@ pub fn unknown_text(reason: &UnknownReason) -> String {
 
 fn identity(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     moved_deployments(judgement, findings);
+    same_names(judgement, findings);
+    same_hosts(judgement, findings);
     for (target, belief) in &judgement.beliefs {
         let Belief::Doubted(UnknownReason::OtherIdentity(detail)) = belief else { continue };
         let name = target.name();
@@ -86,6 +88,59 @@ fn moved_deployments(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Another deployment is registered under this one's name: its objects would be taken for this one's.
+fn same_names(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    for deployment in &judgement.input.deployments {
+        let registered = crate::plan::forecast::registered_tenant(judgement, &deployment.target, &deployment.name);
+        let Some(other) = registered.filter(|other| {
+            other.deployment_id != deployment.tenant.deployment_id && other.directory != deployment.tenant.directory
+        }) else {
+            continue;
+        };
+        findings.push(
+            Finding::new(
+                Code::NamespaceOwned,
+                format!(
+                    "another deployment is called `{}`: {} in {}, this one is {} in {}",
+                    deployment.name,
+                    other.deployment_id,
+                    other.directory,
+                    deployment.tenant.deployment_id,
+                    deployment.tenant.directory
+                ),
+            )
+            .about(&deployment.name)
+            .help("a deployment is called after its directory: give this one's directory another name"),
+        );
+    }
+}
+
+/// A host that a registered neighbour serves already.
+fn same_hosts(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    if judgement.input.mode == Mode::Destroy {
+        return;
+    }
+    for (target, register) in crate::plan::planner::registers(judgement.input) {
+        let planned = |name: &str| judgement.input.deployments.iter().any(|deployment| deployment.name == name);
+        let neighbours = register.tenants.iter().filter(|(name, _)| !planned(name));
+        for (neighbour, tenant) in neighbours {
+            for deployment in judgement.input.deployments.iter().filter(|one| one.target == *target) {
+                for host in deployment.tenant.hosts.iter().filter(|host| tenant.hosts.contains(host)) {
+                    findings.push(
+                        Finding::new(
+                            Code::ObjectCollision,
+                            format!("`{neighbour}` on the same cluster serves the host {host} already"),
+                        )
+                        .about(&deployment.name)
+                        .as_severity(Severity::Refusal)
+                        .help("one of the two needs another `host-name`"),
+                    );
+                }
+            }
+        }
+    }
+}
+
 fn target_text(target: &Target) -> String {
     match target {
         Target::Kind(name) => format!("the kind cluster `{name}`"),
@@ -101,7 +156,21 @@ fn ownership(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     for (address, judged) in &judgement.resources {
         match judged.verdict.finding {
             Some(Code::ObjectExists) => findings.push(object_exists(judgement, address, judged)),
-            Some(Code::ObjectRemade) if address.resource_type != ResourceType::KindCluster => findings.push(
+            Some(Code::ObjectRemade) if address.resource_type == ResourceType::KindCluster => {
+                let told = judgement.beliefs.get(judged.item.target);
+                if !matches!(told, Some(Belief::Doubted(UnknownReason::OtherIdentity(_)))) {
+                    let name = address.short_name();
+                    findings.push(
+                        Finding::new(
+                            Code::ForeignCluster,
+                            format!("the cluster `{name}` is not the one that is recorded: its node is another one"),
+                        )
+                        .about(name)
+                        .help("if it is the right one (restored, or made by hand), take it over: laconic import"),
+                    );
+                }
+            }
+            Some(Code::ObjectRemade) => findings.push(
                 Finding::new(
                     Code::ObjectRemade,
                     format!("`{address}` was deleted and made again by somebody else ({})", managers(judged)),
@@ -345,9 +414,8 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .at_maybe(desired.place.as_ref()),
             );
         }
-        let runs_again = address.resource_type == ResourceType::Job
-            && judged.verdict.action == Action::Replace
-            && judged.item.recorded.is_some_and(|recorded| recorded.completed);
+        let runs_again =
+            address.resource_type == ResourceType::Job && judged.verdict.action == Action::Replace && judged.completed;
         if runs_again {
             // The flag that names the Job is its consent.
             findings.push(
@@ -412,6 +480,22 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .lifted_by(Consent::DataLoss(name)),
             );
         }
+        if generated && !input.offline && rotates(input, judged) {
+            let name = format!("{}/secrets", address.scope.name());
+            findings.push(
+                Finding::new(
+                    Code::SecretLost,
+                    format!(
+                        "the generated secrets of `{}` are not here any more and would be made anew",
+                        address.scope.name()
+                    ),
+                )
+                .about(&name)
+                .help("restore the file `secrets` beside the state from a backup")
+                .help("or take the live values over first: laconic import")
+                .lifted_by(Consent::DataLoss(name)),
+            );
+        }
         if let Some(desired) = judged.item.desired.filter(|_| !input.offline) {
             for source in crate::secret::sources(&desired.attributes) {
                 let is_generated = matches!(source, crate::secret::SecretSource::Generated { .. });
@@ -428,6 +512,19 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .help("apply needs it only where the Secret has to be created"),
         );
     }
+}
+
+/// Whether generated values that were in use would be replaced by new ones: the object is or was there, it is sent again,
+/// and its values are not in the deployment's store.
+fn rotates(input: &crate::plan::PlanInput, judged: &Judged<'_>) -> bool {
+    let sent = matches!(judged.verdict.action, Action::Create | Action::Update | Action::Replace);
+    let was_used = judged.item.live.is_some() || judged.item.recorded.is_some_and(|recorded| !recorded.uid.is_empty());
+    let missing = judged.item.desired.is_some_and(|desired| {
+        crate::secret::sources(&desired.attributes).iter().any(|source| {
+            matches!(source, crate::secret::SecretSource::Generated { .. }) && !input.secrets.contains_key(source)
+        })
+    });
+    sent && was_used && missing
 }
 
 fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
