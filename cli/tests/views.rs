@@ -268,7 +268,7 @@ fn drift() {
 fn outcomes_and_events() {
     let mut outcome = Outcome { added: 3, ..Outcome::default() };
     assert_eq!(
-        outcome::report(&outcome, Palette::plain()),
+        outcome::report(&outcome, outcome::Ending::APPLY, Palette::plain()),
         "Apply complete! Resources: 3 added, 0 changed, 0 destroyed.\n"
     );
     let web = address(ResourceType::Deployment, "web");
@@ -276,7 +276,7 @@ fn outcomes_and_events() {
     outcome.failed = vec![(web.clone(), "image not found\u{1b}[2J".into())];
     outcome.skipped = vec![(address(ResourceType::Ingress, "i"), web.clone())];
     outcome.not_started = vec![address(ResourceType::Job, "j")];
-    golden("incomplete.txt", &outcome::report(&outcome, Palette::plain()));
+    golden("incomplete.txt", &outcome::report(&outcome, outcome::Ending::APPLY, Palette::plain()));
     let events = [
         Event::Started { address: web.clone(), operation: Operation::Create },
         Event::Waiting {
@@ -287,7 +287,8 @@ fn outcomes_and_events() {
         Event::Done { address: web, operation: Operation::Create, took: Duration::from_secs(12) },
         Event::Ended { outcome },
     ];
-    let lines: String = events.iter().map(|event| events_json::event("2026-11-20T10:00:00Z", event)).collect();
+    let lines: String =
+        events.iter().map(|event| events_json::event("2026-11-20T10:00:00Z", event, outcome::Ending::APPLY)).collect();
     golden("events.json", &lines);
 }
 
