@@ -1,5 +1,6 @@
 //! Volumes, mounts and sizes.
 
+use super::super::amount::{Notation, processors, size};
 use super::Context;
 use crate::code::Code;
 use crate::compose::{ComposeFile, VolumeSource};
@@ -33,6 +34,7 @@ pub(super) fn check(context: &mut Context<'_>) {
     }
     replicas(context);
     configmaps(context);
+    amounts(context);
     sizes(context);
 }
 
@@ -177,6 +179,42 @@ fn configmaps(context: &mut Context<'_>) {
             .help(format!("put its files into the folder `{folder}`"));
         context.push_new_rule(finding);
     }
+}
+
+/// Amounts that no rule can read. laconic-so stops at them too, so that no directory has them and runs.
+fn amounts(context: &mut Context<'_>) {
+    let resources = &context.deployment.spec.resources;
+    let mut found = Vec::new();
+    let dialect = context.deployment.identity.dialect;
+    let mut judge = |key: &str, amount: &Located<Scalar>, notation: Notation| {
+        let text = &amount.value.text;
+        let (is_amount, what, help) = if key == "cpus" {
+            (processors(text, dialect).is_some(), "number of processors", "write a number such as `0.5` or `2`")
+        } else {
+            let help = "write a number with a unit, such as `512MiB` or `10GB`; variables are not replaced here";
+            (size(text, notation, dialect).is_some(), "size", help)
+        };
+        if !is_amount {
+            let message = format!("`{key}: {text}` is no {what}");
+            found.push(Finding::new(Code::InvalidYaml, message).at(&amount.place).help(help));
+        }
+    };
+    let mut block = |block: &ResourceBlock, notation: Notation| {
+        for amounts in [&block.reservations, &block.limits].into_iter().flatten() {
+            for (key, amount) in [("cpus", &amounts.cpus), ("memory", &amounts.memory), ("storage", &amounts.storage)] {
+                amount.iter().for_each(|amount| judge(key, amount, notation));
+            }
+        }
+    };
+    block(&resources.containers, Notation::Spec);
+    resources.container.values().for_each(|own| block(own, Notation::Spec));
+    for service in context.compose_files().flat_map(|compose| &compose.services) {
+        block(&service.resources, Notation::Compose);
+    }
+    for amount in resources.volumes.iter().chain(resources.volume.values()) {
+        judge("storage", amount, Notation::Spec);
+    }
+    context.findings.extend(found);
 }
 
 /// Sizes that the two dialects read differently.

@@ -154,6 +154,18 @@ fn every_rule_triggers_and_nearly_triggers() {
             &["116 warning"],
             &["116 warning"],
         ),
+        // 101, amounts
+        ("resources: {containers: {limits: {memory: lots}}}\n", COMPOSE.into(), &["101 error"], &["101 error"]),
+        (
+            "resources: {containers: {limits: {memory: 10X}, web: {reservations: {cpus: many}}}}\n",
+            COMPOSE.into(),
+            &["101 error", "101 error"],
+            &["101 error", "101 error"],
+        ),
+        ("resources: {volumes: {reservations: {storage: big}}}\n", COMPOSE.into(), &["101 error"], &["101 error"]),
+        ("resources: {volumes: {reservations: {storage: ''}}}\n", COMPOSE.into(), &["101 error"], &["101 error"]),
+        ("", web("    deploy: {resources: {limits: {memory: lots}}}\n"), &["101 error"], &["101 error"]),
+        ("resources: {containers: {limits: {memory: 1.5G, cpus: 250m}}}\n", COMPOSE.into(), &[], &[]),
         // 206, 207, 212
         ("kind-mount-root: /srv/kind\nvolumes: {d: /data/d}\n", COMPOSE.into(), &["206 warning"], &["206 warning"]),
         (
