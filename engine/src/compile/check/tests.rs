@@ -166,26 +166,52 @@ fn every_rule_triggers_and_nearly_triggers() {
         ("resources: {volumes: {reservations: {storage: ''}}}\n", COMPOSE.into(), &["101 error"], &["101 error"]),
         ("", web("    deploy: {resources: {limits: {memory: lots}}}\n"), &["101 error"], &["101 error"]),
         ("resources: {containers: {limits: {memory: 1.5G, cpus: 250m}}}\n", COMPOSE.into(), &[], &[]),
+        // 102, names of nothing
+        ("resources: {containers: {wbe: {limits: {cpus: 1}}}}\n", COMPOSE.into(), &["102 warning"], &["102 warning"]),
+        ("resources: {containers: {web: {limits: {cpus: 1}}}}\n", COMPOSE.into(), &[], &[]),
+        (
+            "resources: {volumes: {dta: {reservations: {storage: 1G}}}}\nvolumes: {data: /d}\n",
+            web("volumes: {data: }\n"),
+            &["102 warning"],
+            &["102 warning"],
+        ),
+        ("image-overrides: {wbe: 'a:1'}\n", COMPOSE.into(), &["102 warning"], &["102 warning"]),
+        (
+            "volumes: {dta: /d}\n",
+            web("volumes: {data: }\n"),
+            &["102 warning", "112 error"],
+            &["102 warning", "112 warning"],
+        ),
         // 206, 207, 212
-        ("kind-mount-root: /srv/kind\nvolumes: {d: /data/d}\n", COMPOSE.into(), &["206 warning"], &["206 warning"]),
+        (
+            "kind-mount-root: /srv/kind\nvolumes: {d: /data/d}\n",
+            web("volumes: {d: }\n"),
+            &["206 warning"],
+            &["206 warning"],
+        ),
         (
             "kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind2/d}\n",
-            COMPOSE.into(),
+            web("volumes: {d: }\n"),
             &["207 warning"],
             &["207 warning"],
         ),
         (
             "kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind/../d}\n",
-            COMPOSE.into(),
+            web("volumes: {d: }\n"),
             &["207 warning"],
             &["207 warning"],
         ),
-        ("kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind/d}\n", COMPOSE.into(), &[], &[]),
-        ("kind-mount-root: /srv/kind\nvolumes: {d: ./data/d}\n", COMPOSE.into(), &["212 error"], &["212 warning"]),
-        ("kind-mount-root: /srv/kin\nvolumes: {d: ./data/d}\n", COMPOSE.into(), &[], &[]),
+        ("kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind/d}\n", web("volumes: {d: }\n"), &[], &[]),
+        (
+            "kind-mount-root: /srv/kind\nvolumes: {d: ./data/d}\n",
+            web("volumes: {d: }\n"),
+            &["212 error"],
+            &["212 warning"],
+        ),
+        ("kind-mount-root: /srv/kin\nvolumes: {d: ./data/d}\n", web("volumes: {d: }\n"), &[], &[]),
         // 301, 307
         ("volumes: {d: }\n", web("volumes: {d: }\n"), &["301 warning"], &["301 warning"]),
-        ("volumes: {d: }\n", COMPOSE.into(), &[], &[]),
+        ("volumes: {d: }\n", COMPOSE.into(), &["102 warning"], &["102 warning"]),
         ("volumes: {d: /x}\nreplicas: 2\n", web("volumes: {d: }\n"), &["307 warning"], &["307 warning"]),
         ("volumes: {d: /x}\nreplicas: 1\n", web("volumes: {d: }\n"), &[], &[]),
         // 503
@@ -231,10 +257,30 @@ fn every_rule_triggers_and_nearly_triggers() {
 }
 
 #[test]
+fn names_of_nothing_come_with_the_nearest() {
+    let spec = format!(
+        "{SPEC}resources: {{containers: {{wbe: {{limits: {{cpus: 1}}}}}}, volumes: {{dta: {{reservations: {{storage: 1G}}}}}}}}\n\
+         image-overrides: {{wbe: 'a:1'}}\nvolumes: {{data: /d, other: /o}}\n"
+    );
+    let outcome =
+        run("compose", &[("spec.yml", &spec), ("compose/docker-compose-web.yml", &web("volumes: {data: }\n"))]);
+    let help: Vec<_> = outcome.findings.iter().map(|finding| finding.help[0].as_str()).collect();
+    let near = ["did you mean `web`?", "did you mean `data`?", "did you mean `web`?"];
+    assert_eq!(help[..3], near);
+    assert!(outcome.findings[3].message.contains("`other` is used by no pod"));
+    // What a missing compose file may name is not judged.
+    let outcome = run("compose", &[("spec.yml", &spec), ("compose/docker-compose-web.yml", "")]);
+    assert_eq!(summary(&outcome), ["101 error"]);
+}
+
+#[test]
 fn relative_paths_are_refused_on_remote_clusters() {
     let check = |path: &str| {
         let spec = format!("stack: s\ndeploy-to: k8s\nvolumes: {{d: {path}}}\n");
-        summary(&run("laconic-so", &[("spec.yml", &spec)]))
+        summary(&run(
+            "laconic-so",
+            &[("spec.yml", &spec), ("compose/docker-compose-web.yml", &web("volumes: {d: }\n"))],
+        ))
     };
     assert_eq!(check("./data"), ["107 error"]);
     assert_eq!(check("/data"), Vec::<String>::new());
