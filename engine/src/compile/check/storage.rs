@@ -1,8 +1,10 @@
 //! Volumes, mounts and sizes.
 
+use std::collections::BTreeMap;
+
 use super::super::amount::{Notation, processors, size};
 use super::Context;
-use crate::code::Code;
+use crate::code::{Code, Severity};
 use crate::compose::{ComposeFile, VolumeSource};
 use crate::finding::Finding;
 use crate::source::{SourceEntry, SourceError, is_under, join_path, normalize_path};
@@ -32,6 +34,7 @@ pub(super) fn check(context: &mut Context<'_>) {
             _ => {}
         }
     }
+    shared_paths(context);
     replicas(context);
     configmaps(context);
     amounts(context);
@@ -133,6 +136,37 @@ fn umbrella(context: &mut Context<'_>, name: &Located<String>, path: &Located<St
             .label(&root.place, format!("the umbrella is `{}`", root.value))
             .help(format!("a path such as `{inside}` never needs a new cluster")),
         );
+    }
+}
+
+/// Two volumes of this spec with one directory: what one writes the other has.
+fn shared_paths(context: &mut Context<'_>) {
+    let spec = &context.deployment.spec;
+    let root = spec.kind_mount_root.as_ref().map(|root| root.value.as_str()).filter(|_| context.is_kind());
+    let mut seen: BTreeMap<String, &Located<String>> = BTreeMap::new();
+    for (name, path) in &spec.volumes {
+        let Some(path) = path else { continue };
+        let real = join_path(&context.source.directory, &path.value);
+        // laconic-so keeps such a volume in the umbrella's folder of the volume's name (LAC212).
+        let is_elsewhere =
+            context.is_laconic_so() && root.is_some_and(|root| is_under(&real, root) && !path.value.starts_with(root));
+        if is_elsewhere {
+            continue;
+        }
+        if let Some(earlier) = seen.get(&real) {
+            context.findings.push(
+                Finding::new(
+                    Code::MountConflict,
+                    format!("volumes `{}` and `{}` have the same path `{real}`", earlier.value, name.value),
+                )
+                .as_severity(Severity::Warning)
+                .at(&path.place)
+                .label(&earlier.place, format!("`{}` has it first", earlier.value))
+                .help("give each volume a path of its own, or use one volume for both"),
+            );
+        } else {
+            seen.insert(real, name);
+        }
     }
 }
 

@@ -182,6 +182,36 @@ fn every_rule_triggers_and_nearly_triggers() {
             &["102 warning", "112 error"],
             &["102 warning", "112 warning"],
         ),
+        // 101, 404, routes
+        (
+            "network: {http-proxy: [{host-name: a.b, routes: [{path: api, proxy-to: 'web:80'}]}]}\n",
+            COMPOSE.into(),
+            &["101 error"],
+            &["101 warning"],
+        ),
+        (
+            "network: {http-proxy: [{host-name: a.b, routes: [{path: /x, proxy-to: 'web:80'}, {path: /x, proxy-to: 'web:80'}]}]}\n",
+            COMPOSE.into(),
+            &["404 error"],
+            &["404 warning"],
+        ),
+        (
+            "network:\n  http-proxy:\n  - {host-name: a.b, routes: [{path: /x, proxy-to: 'web:80'}]}\n  \
+             - {host-name: a.b, routes: [{path: /x, proxy-to: 'web:80'}]}\n",
+            COMPOSE.into(),
+            &["404 error"],
+            &["404 warning"],
+        ),
+        (
+            "network:\n  http-proxy:\n  - {host-name: a.b, routes: [{path: /x, proxy-to: 'web:80'}, {path: /y, proxy-to: 'web:80'}]}\n  \
+             - {host-name: a.c, routes: [{path: /x, proxy-to: 'web:80'}]}\n",
+            COMPOSE.into(),
+            &[],
+            &[],
+        ),
+        // 205
+        ("volumes: {a: /d/x, b: /d/./x/}\n", web("volumes: {a: , b: }\n"), &["205 warning"], &["205 warning"]),
+        ("volumes: {a: /d/x, b: /d/y}\n", web("volumes: {a: , b: }\n"), &[], &[]),
         // 206, 207, 212
         (
             "kind-mount-root: /srv/kind\nvolumes: {d: /data/d}\n",
