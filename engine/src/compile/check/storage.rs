@@ -91,7 +91,22 @@ fn umbrella(context: &mut Context<'_>, name: &Located<String>, path: &Located<St
     let Some(root) = &context.deployment.spec.kind_mount_root else { return };
     let directory = &context.source.directory;
     if !path.value.starts_with('/') {
-        if directory.starts_with('/') && is_under(directory, &root.value) {
+        let resolved = join_path(directory, &path.value);
+        if directory.starts_with('/') && !is_under(&resolved, &root.value) {
+            let inside = join_path(&root.value, &format!("{}/{}", context.source.name, name.value));
+            context.push(
+                Finding::new(
+                    Code::OutsideUmbrella,
+                    format!(
+                        "volume `{}` is in `{resolved}`, outside `kind-mount-root`: it needs a mount of its own",
+                        name.value
+                    ),
+                )
+                .at(&path.place)
+                .label(&root.place, format!("the umbrella is `{}`", root.value))
+                .help(format!("write `{}: {inside}`, which never needs a new cluster", name.value)),
+            );
+        } else if directory.starts_with('/') && is_under(directory, &root.value) {
             let real = join_path(&root.value, &name.value);
             let finding = Finding::new(
                 Code::DirectoryUnderUmbrella,

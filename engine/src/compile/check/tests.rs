@@ -238,7 +238,13 @@ fn every_rule_triggers_and_nearly_triggers() {
             &["212 error"],
             &["212 warning"],
         ),
-        ("kind-mount-root: /srv/kin\nvolumes: {d: ./data/d}\n", web("volumes: {d: }\n"), &[], &[]),
+        (
+            "kind-mount-root: /srv/kin\nvolumes: {d: ./data/d}\n",
+            web("volumes: {d: }\n"),
+            &["206 warning"],
+            &["206 warning"],
+        ),
+        ("volumes: {d: ./data/d}\n", web("volumes: {d: }\n"), &[], &[]),
         // 301, 307
         ("volumes: {d: }\n", web("volumes: {d: }\n"), &["301 warning"], &["301 warning"]),
         ("volumes: {d: }\n", COMPOSE.into(), &["102 warning"], &["102 warning"]),
@@ -301,6 +307,15 @@ fn names_of_nothing_come_with_the_nearest() {
     // What a missing compose file may name is not judged.
     let outcome = run("compose", &[("spec.yml", &spec), ("compose/docker-compose-web.yml", "")]);
     assert_eq!(summary(&outcome), ["101 error"]);
+}
+
+#[test]
+fn a_relative_path_outside_the_umbrella_is_named_resolved() {
+    let spec = format!("{SPEC}kind-mount-root: /srv/other\nvolumes: {{d: ./data/d}}\n");
+    let files = [("spec.yml", spec.as_str()), ("compose/docker-compose-web.yml", &web("volumes: {d: }\n"))];
+    let outcome = run("compose", &files);
+    assert!(outcome.findings[0].message.contains("`/srv/kind/shop/data/d`"), "{:?}", outcome.findings);
+    assert!(outcome.findings[0].help[0].contains("`d: /srv/other/shop/d`"));
 }
 
 #[test]
