@@ -215,7 +215,8 @@ fn configmaps(context: &mut Context<'_>) {
         if !is_used(context, &name.value) {
             continue;
         }
-        let folder = super::super::configmap_path(context.deployment, context.source, name, path.as_ref());
+        let folder =
+            super::super::configmap_path(context.deployment, context.source, name, path.as_ref(), context.reader);
         let problem = match context.reader.entry(&folder) {
             Ok(SourceEntry::Directory(_)) => continue,
             Ok(SourceEntry::File(_)) if path.is_some() && !context.is_laconic_so() => continue,

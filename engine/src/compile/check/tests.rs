@@ -458,6 +458,41 @@ fn a_repository_is_read_with_a_stand_in_identity() {
 }
 
 #[test]
+fn a_configmap_folder_beside_the_spec_is_read_before_the_stacks() {
+    let compile = |path: &str, files: &[&str]| {
+        let mut sources = MemorySources::default();
+        let spec = format!("stack: x\ndeploy-to: k8s-kind\nconfigmaps: {{settings: {path}}}\n");
+        sources.insert("specs/shop.yml", spec.as_bytes());
+        sources.insert("repo/stacks/shop/stack.yml", b"pods: [web]\n");
+        sources.insert("repo/compose/docker-compose-web.yml", web("volumes: {settings: }\n").as_bytes());
+        for file in files {
+            sources.insert(file, file.as_bytes());
+        }
+        let layout = Layout::Repository { stack: "repo/stacks/shop".to_owned(), identity: None };
+        let source = DeploymentSource { spec_file: "specs/shop.yml".to_owned(), layout, ..source() };
+        crate::compile::compile(&source, &sources)
+    };
+    let (mine, usual, stacks) = ("specs/folder/a", "specs/configmaps/settings/a", "repo/config/settings/a");
+    let table = [
+        ("./folder", [mine, stacks].as_slice(), mine),
+        ("./folder", &[stacks], stacks),
+        ("./configmaps/settings", &[usual, stacks], stacks),
+        ("folder", &[mine, stacks], mine),
+        ("", &[mine, stacks], stacks),
+    ];
+    for (path, files, expected) in table {
+        let compiled = compile(path, files);
+        assert_eq!(compiled.findings, [], "{path}");
+        let resources = compiled.deployment.unwrap().resources;
+        let map =
+            resources.iter().find(|it| it.address.resource_type == crate::address::ResourceType::ConfigMap).unwrap();
+        assert_eq!(map.attributes["data"]["a"], expected, "{path}");
+    }
+    let missing = compile("./folder", &[]);
+    assert_eq!(missing.findings[0].code, Code::BindMissing);
+}
+
+#[test]
 fn a_repository_with_an_old_identity_reads_config_the_old_way() {
     let identity =
         crate::spec::DeploymentFile { cluster_id: "c".into(), deployment_id: "d".into(), ..Default::default() };
