@@ -293,6 +293,25 @@ fn every_rule_triggers_and_nearly_triggers() {
 }
 
 #[test]
+fn a_relative_token_file_is_of_its_own_deployment() {
+    let files = |path: &str| {
+        let credentials = format!("registry-credentials: {{server: s, username: u, token-file: {path}}}\n");
+        let spec = format!("{SPEC}{credentials}ca-certificates: [{path}]\n");
+        let compiled = crate::compile::compile(&source(), &directory("compose", &[("spec.yml", &spec)]));
+        let resources = compiled.deployment.unwrap().resources;
+        let secrets = resources.iter().filter(|it| it.address.resource_type == crate::address::ResourceType::Secret);
+        secrets.map(|secret| secret.attributes["data"].to_string()).collect::<Vec<_>>()
+    };
+    for (written, expected) in
+        [("./token", "/srv/kind/shop/token"), ("/etc/token", "/etc/token"), ("~/token", "~/token")]
+    {
+        let found = files(written);
+        assert_eq!(found.len(), 2);
+        assert!(found.iter().all(|data| data.contains(&format!("\"{expected}\""))), "{found:?}");
+    }
+}
+
+#[test]
 fn names_of_nothing_come_with_the_nearest() {
     let spec = format!(
         "{SPEC}resources: {{containers: {{wbe: {{limits: {{cpus: 1}}}}}}, volumes: {{dta: {{reservations: {{storage: 1G}}}}}}}}\n\
