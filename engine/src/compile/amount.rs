@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::place::Place;
 use crate::spec::{Dialect, Located, ResourceAmounts, ResourceBlock, Scalar};
 
 /// Which file a size is written in: compose files and spec.yml count differently.
@@ -104,12 +105,13 @@ fn legacy_defaults() -> Map<String, Value> {
 }
 
 /// The `resources` of a container: the first of the levels that says anything counts alone, levels are never merged.
+/// With them come the places of what they say, below `resources`.
 pub(super) fn container_resources(
     own: Option<&ResourceBlock>,
     compose: &ResourceBlock,
     common: &ResourceBlock,
     dialect: Dialect,
-) -> Map<String, Value> {
+) -> (Map<String, Value>, Vec<(String, Place)>) {
     let says = |block: &ResourceBlock| block.reservations.is_some() || block.limits.is_some();
     let (block, notation) = if let Some(own) = own.filter(|own| says(own)) {
         (own, Notation::Spec)
@@ -118,19 +120,32 @@ pub(super) fn container_resources(
     } else if says(common) {
         (common, Notation::Spec)
     } else if dialect == Dialect::LaconicSo {
-        return legacy_defaults();
+        return (legacy_defaults(), Vec::new());
     } else {
-        return Map::new();
+        return (Map::new(), Vec::new());
     };
-    let mut resources = Map::new();
+    let (mut resources, mut places) = (Map::new(), Vec::new());
     for (key, amounts) in [("requests", &block.reservations), ("limits", &block.limits)] {
         let Some(amounts) = amounts else { continue };
+        let written = [("cpu", &amounts.cpus), ("memory", &amounts.memory), (storage_key(dialect), &amounts.storage)];
+        let mut written = written.iter().filter_map(|(name, amount)| Some((name, &amount.as_ref()?.place))).peekable();
+        // The block, when it comes or goes as a whole, is where its first amount is.
+        places.extend(written.peek().map(|(_, place)| (key.to_owned(), (*place).clone())));
+        places.extend(written.map(|(name, place)| (format!("{key}.{name}"), place.clone())));
         let amounts = quantities(amounts, notation, dialect);
         if !amounts.is_empty() {
             resources.insert(key.to_owned(), Value::Object(amounts));
         }
     }
-    resources
+    (resources, places)
+}
+
+/// What a container may write is `ephemeral-storage`; API servers refuse `storage` in a container.
+const fn storage_key(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Compose => "ephemeral-storage",
+        Dialect::LaconicSo => "storage",
+    }
 }
 
 fn quantities(amounts: &ResourceAmounts, notation: Notation, dialect: Dialect) -> Map<String, Value> {
@@ -139,9 +154,7 @@ fn quantities(amounts: &ResourceAmounts, notation: Notation, dialect: Dialect) -
     let bytes = |amount: &Option<Located<Scalar>>| {
         amount.as_ref().and_then(|amount| size(&amount.value.text, notation, dialect))
     };
-    // What a container may write is `ephemeral-storage`; API servers refuse `storage` in a container.
-    let storage = if dialect == Dialect::Compose { "ephemeral-storage" } else { "storage" };
-    let pairs = [("cpu", cpus), ("memory", bytes(&amounts.memory)), (storage, bytes(&amounts.storage))];
+    let pairs = [("cpu", cpus), ("memory", bytes(&amounts.memory)), (storage_key(dialect), bytes(&amounts.storage))];
     for (key, quantity) in pairs {
         // The check has refused what is no amount.
         map.extend(quantity.map(|quantity| (key.to_owned(), quantity.into())));

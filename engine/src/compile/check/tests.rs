@@ -312,6 +312,21 @@ fn a_relative_token_file_is_of_its_own_deployment() {
 }
 
 #[test]
+fn amounts_of_the_spec_are_places_of_their_fields() {
+    let spec = format!("{SPEC}resources:\n  containers:\n    limits:\n      cpus: 1\n      memory: 1GB\n");
+    for dialect in ["compose", "laconic-so"] {
+        let compiled = crate::compile::compile(&source(), &directory(dialect, &[("spec.yml", &spec)]));
+        let resources = compiled.deployment.unwrap().resources;
+        let kind = crate::address::ResourceType::Deployment;
+        let deployment = resources.iter().find(|it| it.address.resource_type == kind).unwrap();
+        for (field, line) in [("limits.cpu", 6), ("limits.memory", 7), ("limits", 6)] {
+            let place = deployment.place_of(&format!("spec.template.spec.containers[web].resources.{field}")).unwrap();
+            assert_eq!((&*place.file, place.line), ("spec.yml", line), "{field}");
+        }
+    }
+}
+
+#[test]
 fn names_of_nothing_come_with_the_nearest() {
     let spec = format!(
         "{SPEC}resources: {{containers: {{wbe: {{limits: {{cpus: 1}}}}}}, volumes: {{dta: {{reservations: {{storage: 1G}}}}}}}}\n\
