@@ -98,11 +98,10 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     input.secrets.extend(live_secrets.clone());
     input.fingerprinters = secret_values::fingerprinters(&places, Missing::LeaveOut)?;
     plan::prepare(&mut input);
-    let store = fetch(session, &mut input, &mut directories, store)?;
-    if !wanted.offline {
-        tenants_secrets(&mut input, &directories, &store)?;
+    let (mut plan, store) = fetch(session, &mut input, &mut directories, store)?;
+    if !wanted.offline && tenants_secrets(&mut input, &directories, &store)? {
+        plan = plan::plan(&input);
     }
-    let plan = plan::plan(&input);
     let complaints = plan::lint::lint(&plan);
     if !complaints.is_empty() {
         return Err(Problem::BrokenPlan { complaints });
@@ -185,20 +184,20 @@ fn gather(
     Ok(input)
 }
 
-/// Fetches what the plan still needs, until it needs nothing.
+/// Plans, fetching what the plan still needs until it needs nothing.
 fn fetch(
     session: &Session,
     input: &mut PlanInput,
     directories: &mut BTreeMap<String, PathBuf>,
     mut store: LocalStore,
-) -> Result<LocalStore> {
+) -> Result<(Plan, LocalStore)> {
     let own_targets: BTreeSet<Target> = input.deployments.iter().map(|one| one.target.clone()).collect();
     // Each round fetches something new, so this ends; the bound is for a planner that asks for the same again.
     for _ in 0..64 {
-        let requirements = plan::requirements(input);
-        if requirements.is_empty() {
-            return Ok(store);
-        }
+        let requirements = match plan::plan_or_requirements(input) {
+            Ok(plan) => return Ok((plan, store)),
+            Err(requirements) => requirements,
+        };
         for (scope, directory) in &requirements.tenants {
             directories.entry(scope.name().to_owned()).or_insert_with(|| PathBuf::from(directory));
         }
@@ -246,8 +245,8 @@ fn tenant_state(
     }
 }
 
-/// Other tenants are made again as recorded: their secrets are needed too.
-fn tenants_secrets(input: &mut PlanInput, directories: &BTreeMap<String, PathBuf>, store: &LocalStore) -> Result<()> {
+/// Other tenants are made again as recorded: their secrets are needed too. Returns whether there are any others.
+fn tenants_secrets(input: &mut PlanInput, directories: &BTreeMap<String, PathBuf>, store: &LocalStore) -> Result<bool> {
     let planned: BTreeSet<&str> = input.deployments.iter().map(|deployment| deployment.name.as_str()).collect();
     let others: Vec<&State> = input
         .states
@@ -255,7 +254,7 @@ fn tenants_secrets(input: &mut PlanInput, directories: &BTreeMap<String, PathBuf
         .filter(|state| !state.scope.is_cluster() && !planned.contains(state.scope.name()))
         .collect();
     if others.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let recorded: BTreeSet<SecretSource> = others
         .iter()
@@ -268,7 +267,7 @@ fn tenants_secrets(input: &mut PlanInput, directories: &BTreeMap<String, PathBuf
     let fingerprinters = secret_values::fingerprinters(&places, Missing::LeaveOut)?;
     input.secrets.extend(values);
     input.fingerprinters.extend(fingerprinters);
-    Ok(())
+    Ok(true)
 }
 
 /// The places of the secrets of deployments.

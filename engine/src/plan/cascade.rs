@@ -21,6 +21,16 @@ const fn follows(needed: ResourceType, dependent: ResourceType) -> bool {
 
 /// Spreads replacements to what cannot outlive them, until nothing more follows.
 pub fn cascade(judgement: &mut Judgement<'_>) {
+    let mut queue: Vec<&Address> = judgement
+        .resources
+        .iter()
+        .filter(|(_, judged)| judged.verdict.action == Action::Replace)
+        .filter(|(_, judged)| !matches!(judged.verdict.reason, Reason::ClusterReplaced { .. }))
+        .map(|(address, _)| *address)
+        .collect();
+    if queue.is_empty() {
+        return;
+    }
     let mut dependents: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (address, judged) in &judgement.resources {
         let recorded = judged.item.recorded.map(|recorded| recorded.needs.as_slice()).unwrap_or_default();
@@ -31,13 +41,6 @@ pub fn cascade(judgement: &mut Judgement<'_>) {
             }
         }
     }
-    let mut queue: Vec<&Address> = judgement
-        .resources
-        .iter()
-        .filter(|(_, judged)| judged.verdict.action == Action::Replace)
-        .filter(|(_, judged)| !matches!(judged.verdict.reason, Reason::ClusterReplaced { .. }))
-        .map(|(address, _)| *address)
-        .collect();
     while let Some(cause) = queue.pop() {
         let mut follow: Vec<&Address> = dependents
             .get(cause)

@@ -1,7 +1,11 @@
 //! The two digests of a plan: its id, bound to its states, and its change id, which server and pull request share.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
+use crate::address::Scope;
+use crate::compile::CompiledDeployment;
 use crate::plan::PlanInput;
 use crate::plan::change::Change;
 use crate::plan::document::Plan;
@@ -33,22 +37,42 @@ pub fn plan_id(plan: &Plan) -> String {
 /// The change id: what it does, with identities and directories as placeholders and secrets as the names of their sources.
 #[must_use]
 pub fn change_id(plan: &Plan, input: &PlanInput) -> String {
-    let changes: Vec<Value> = plan.changes.iter().map(described).collect();
-    let mut text = Value::Array(changes).to_string();
-    for deployment in &input.deployments {
-        let identity = &deployment.identity;
-        let words = [
-            (&deployment.tenant.directory, "directory"),
-            (&identity.deployment_id, "deployment-id"),
-            (&identity.cluster_id, "cluster-id"),
-        ];
-        for (word, kind) in words {
-            if !word.is_empty() {
-                text = text.replace(word.as_str(), &format!("<{kind} of {}>", deployment.name));
+    let deployments: BTreeMap<&str, &CompiledDeployment> =
+        input.deployments.iter().map(|deployment| (deployment.name.as_str(), deployment)).collect();
+    let mut all = String::new();
+    for change in &plan.changes {
+        let mut text = described(change).to_string();
+        match &change.address.scope {
+            // What a deployment compiles to names nobody else; looking for everybody in everything would be quadratic.
+            Scope::Deployment(name) => {
+                if let Some(deployment) = deployments.get(&**name) {
+                    text = without_identity(text, deployment);
+                }
+            }
+            Scope::Cluster(_) => {
+                text = input.deployments.iter().fold(text, without_identity);
             }
         }
+        all.push_str(&text);
+        all.push('\n');
     }
-    Digest::of_bytes(text.as_bytes()).to_string().chars().take(SHOWN).collect()
+    Digest::of_bytes(all.as_bytes()).to_string().chars().take(SHOWN).collect()
+}
+
+/// The text with a placeholder for everything that differs from one copy of a deployment to the next.
+fn without_identity(mut text: String, deployment: &CompiledDeployment) -> String {
+    let identity = &deployment.identity;
+    let words = [
+        (&deployment.tenant.directory, "directory"),
+        (&identity.deployment_id, "deployment-id"),
+        (&identity.cluster_id, "cluster-id"),
+    ];
+    for (word, kind) in words {
+        if !word.is_empty() && text.contains(word.as_str()) {
+            text = text.replace(word.as_str(), &format!("<{kind} of {}>", deployment.name));
+        }
+    }
+    text
 }
 
 fn described(change: &Change) -> Value {

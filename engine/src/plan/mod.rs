@@ -25,5 +25,5 @@ pub use document::{
     VolumeForecast, VolumeReason, VolumeVerdict,
 };
 pub use input::{PlanInput, Requirements};
-pub use planner::{plan, requirements};
+pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};

@@ -10,7 +10,9 @@ use crate::plan::change::{Action, Change, DifferenceOrigin, Drift, DriftKind, Re
 use crate::plan::decide::{ClusterFate, Facts, Presence, Verdict, decide};
 use crate::plan::difference::{Comparison, compare};
 use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference};
-use crate::plan::survey::{Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, targets};
+use crate::plan::survey::{
+    Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
+};
 use crate::plan::{Mode, PlanInput, Requirements};
 use crate::resource::{Observed, Resource, Target};
 use crate::state::{State, Status};
@@ -47,7 +49,7 @@ pub struct Judgement<'a> {
 pub fn requirements(input: &PlanInput) -> Requirements {
     let composition = compose(input);
     let mut requirements = Requirements::default();
-    with_judgement(input, &composition, &mut requirements, |_| ());
+    with_judgement(input, &composition, &mut requirements, |_, _| ());
     requirements
 }
 
@@ -56,14 +58,27 @@ pub fn requirements(input: &PlanInput) -> Requirements {
 pub fn plan(input: &PlanInput) -> Plan {
     let composition = compose(input);
     let mut requirements = Requirements::default();
-    with_judgement(input, &composition, &mut requirements, |judgement| write_plan(&judgement))
+    with_judgement(input, &composition, &mut requirements, |judgement, _| write_plan(&judgement))
+}
+
+/// The plan, or else what must be fetched before there can be one: [`requirements`] and [`plan`] in one go.
+///
+/// # Errors
+/// What the input lacks.
+pub fn plan_or_requirements(input: &PlanInput) -> Result<Plan, Requirements> {
+    let composition = compose(input);
+    let mut requirements = Requirements::default();
+    let plan = with_judgement(input, &composition, &mut requirements, |judgement, requirements| {
+        requirements.is_empty().then(|| write_plan(&judgement))
+    });
+    plan.ok_or(requirements)
 }
 
 fn with_judgement<T>(
     input: &PlanInput,
     composition: &Composition,
     requirements: &mut Requirements,
-    then: impl FnOnce(Judgement<'_>) -> T,
+    then: impl FnOnce(Judgement<'_>, &Requirements) -> T,
 ) -> T {
     let targets = targets(input);
     require_cluster_bodies(input, composition, requirements);
@@ -84,7 +99,7 @@ fn with_judgement<T>(
         cascade(&mut judgement);
     }
     require_bodies_of_changes(&judgement, requirements);
-    then(judgement)
+    then(judgement, requirements)
 }
 
 /// What is recorded of a cluster decides what its tenants' wishes come to: it is always read. It is a handful of objects.
@@ -124,9 +139,7 @@ fn cluster_fates(
     if leaves_cluster_alone(input, composition) {
         return fates;
     }
-    let none = [];
-    let items = survey(input, composition, &none, targets);
-    for (address, item) in items.iter().filter(|(address, _)| address.resource_type == ResourceType::KindCluster) {
+    for (address, item) in &survey_clusters(input, composition, targets) {
         let recorded = item.recorded.is_some();
         let judged = judge(input, address, item.clone(), ClusterFate::Stays, &BTreeMap::new(), requirements);
         let cause = (*address).clone();
@@ -159,6 +172,7 @@ fn extra_resources(
             }
         }
     }
+    let planned_names: BTreeSet<&str> = input.deployments.iter().map(|deployment| deployment.name.as_str()).collect();
     for (target, register) in registers(input) {
         let fate = fates.get(target);
         if matches!(fate, Some(ClusterFate::Deleted(_))) {
@@ -166,7 +180,7 @@ fn extra_resources(
         }
         for (name, tenant) in &register.tenants {
             let scope = Scope::deployment(name);
-            let planned = input.deployments.iter().any(|deployment| deployment.name == *name);
+            let planned = planned_names.contains(name.as_str());
             // Tenants come back with their cluster, and after a recreate that did not end.
             if planned || (fate.is_none() && !tenant.restoring) {
                 continue;
@@ -228,7 +242,7 @@ fn judge<'a>(
     let comparison = match (item.desired, item.recorded) {
         (Some(desired), Some(_)) => {
             let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
-            let digest = desired_digest(input, desired);
+            let digest = item.digest.unwrap_or_else(|| desired.digest());
             compare(address, &item, digest, rules, input.fingerprinters.get(address.scope.name()))
         }
         _ => Comparison::default(),
@@ -252,13 +266,6 @@ fn judge<'a>(
         destroying: input.mode == Mode::Destroy,
     });
     Judged { item, verdict, comparison, completed: live_completed || recorded_completed }
-}
-
-fn desired_digest(input: &PlanInput, desired: &Resource) -> Digest {
-    // A workload that rolls differs from what was compiled under its address; only compiled ones are in the table.
-    let compiled = input.digests.get(&desired.address).copied();
-    let rolls = crate::plan::rollout::is_annotated(&desired.attributes);
-    compiled.filter(|_| !rolls).unwrap_or_else(|| desired.digest())
 }
 
 /// Whether a live Job has completed.
@@ -366,11 +373,12 @@ fn suppress(input: &PlanInput, findings: &mut Vec<Finding>) {
 
 fn state_references(judgement: &Judgement<'_>) -> Vec<StateReference> {
     let used: BTreeSet<&Scope> = judgement.resources.keys().map(|address| &address.scope).collect();
+    let asked = judgement.input.scopes();
     judgement
         .input
         .states
         .values()
-        .filter(|state| used.contains(&state.scope) || judgement.input.scopes().contains(&state.scope))
+        .filter(|state| used.contains(&state.scope) || asked.contains(&state.scope))
         .map(|state| StateReference {
             scope: state.scope.clone(),
             lineage: state.lineage.clone(),

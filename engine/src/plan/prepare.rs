@@ -23,6 +23,10 @@ pub fn prepare(input: &mut PlanInput) {
         .flat_map(|deployment| &deployment.resources)
         .map(|resource| (resource.address.clone(), resource.digest()))
         .collect();
+    // Offline nothing was observed, and there is nothing to mask.
+    if input.world.is_empty() {
+        return;
+    }
     let mut shapes: BTreeMap<(&Target, ObjectKey), (&serde_json::Value, Option<&Fingerprinter>)> = BTreeMap::new();
     for deployment in &input.deployments {
         let fingerprinter = input.fingerprinters.get(&deployment.name);

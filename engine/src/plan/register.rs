@@ -27,8 +27,8 @@ pub fn register_changes(judgement: &Judgement<'_>) -> Vec<RegisterChange> {
     for (target, register) in registers(input) {
         for (name, tenant) in register.tenants.iter().filter(|(_, tenant)| tenant.restoring) {
             let revived = input.states.contains_key(&Scope::deployment(name));
-            let planned = input.deployments.iter().any(|deployment| deployment.name == *name);
-            if revived && !planned {
+            let is_planned = || input.deployments.iter().any(|deployment| deployment.name == *name);
+            if revived && !is_planned() {
                 let tenant = Some(Tenant { restoring: false, ..tenant.clone() });
                 changes.push(RegisterChange { cluster: target.name().to_owned(), deployment: name.clone(), tenant });
             }

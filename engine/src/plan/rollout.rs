@@ -118,7 +118,7 @@ fn annotate(
 }
 
 fn template_annotation<'a>(workload: &'a Value, annotation: &str) -> Option<&'a str> {
-    workload.pointer("/spec/template/metadata/annotations")?.get(annotation)?.as_str()
+    workload.get("spec")?.get("template")?.get("metadata")?.get("annotations")?.get(annotation)?.as_str()
 }
 
 fn content(object: &Value) -> crate::diff::Fields {
@@ -135,10 +135,4 @@ fn contents_digest(used: &[&Resource]) -> Option<String> {
         }
     }
     Some(Digest::of(&json!(all)).short())
-}
-
-/// Whether a workload carries one of the digests.
-#[must_use]
-pub fn is_annotated(workload: &Value) -> bool {
-    [CONFIG_ANNOTATION, SECRET_ANNOTATION].iter().any(|one| template_annotation(workload, one).is_some())
 }

@@ -9,6 +9,7 @@ use crate::plan::decide::Presence;
 use crate::plan::{Action, Mode, PlanInput};
 use crate::resource::{ClusterIdentity, Live, Observed, Resource, Target, UnknownReason, cluster_scope};
 use crate::state::{Recorded, State, Status};
+use crate::value::Digest;
 
 /// The field manager under which we apply.
 pub const FIELD_MANAGER: &str = "laconic";
@@ -63,12 +64,21 @@ pub struct Item<'a> {
     pub target: &'a Target,
     /// What the spec asks for.
     pub desired: Option<&'a Resource>,
+    /// The digest of that, when it is as compiled; [`crate::plan::prepare`] computed it.
+    pub digest: Option<Digest>,
     /// What is recorded.
     pub recorded: Option<&'a Recorded>,
     /// The live object, when one was seen.
     pub live: Option<&'a Live>,
     /// What is known of its presence.
     pub presence: Presence,
+}
+
+impl<'a> Item<'a> {
+    /// A resource of which nothing is known yet.
+    const fn unknown(target: &'a Target) -> Self {
+        Self { target, desired: None, digest: None, recorded: None, live: None, presence: Presence::Unknown }
+    }
 }
 
 /// What may be believed of a target.
@@ -142,37 +152,59 @@ pub fn survey<'a>(
     extra: &'a [(Target, Resource)],
     targets: &'a BTreeMap<Scope, Target>,
 ) -> BTreeMap<&'a Address, Item<'a>> {
+    survey_where(input, composition, extra, targets, |_| true)
+}
+
+/// The kind clusters of the plan with their facts, by address.
+#[must_use]
+pub fn survey_clusters<'a>(
+    input: &'a PlanInput,
+    composition: &'a Composition,
+    targets: &'a BTreeMap<Scope, Target>,
+) -> BTreeMap<&'a Address, Item<'a>> {
+    survey_where(input, composition, &[], targets, |address| address.resource_type == ResourceType::KindCluster)
+}
+
+fn survey_where<'a>(
+    input: &'a PlanInput,
+    composition: &'a Composition,
+    extra: &'a [(Target, Resource)],
+    targets: &'a BTreeMap<Scope, Target>,
+    is_wanted: impl Fn(&Address) -> bool,
+) -> BTreeMap<&'a Address, Item<'a>> {
     let beliefs: BTreeMap<&Target, Belief> = targets.values().map(|target| (target, belief(input, target))).collect();
     let mut items: BTreeMap<&'a Address, Item<'a>> = BTreeMap::new();
-    let mut want = |target: &'a Target, resource: &'a Resource| {
-        let item = Item { target, desired: Some(resource), recorded: None, live: None, presence: Presence::Unknown };
-        items.insert(&resource.address, item);
+    let mut want = |target: &'a Target, resource: &'a Resource, digest: Option<Digest>| {
+        if is_wanted(&resource.address) {
+            let item = Item { desired: Some(resource), digest, ..Item::unknown(target) };
+            items.insert(&resource.address, item);
+        }
     };
     if input.mode != Mode::Destroy {
         for deployment in &input.deployments {
-            deployment.resources.iter().for_each(|resource| want(&deployment.target, resource));
+            for resource in &deployment.resources {
+                want(&deployment.target, resource, input.digests.get(&resource.address).copied());
+            }
         }
     }
-    if !leaves_cluster_alone(input, composition) {
+    let alone = leaves_cluster_alone(input, composition);
+    if !alone {
         for (name, compilation) in &composition.clusters {
             let Some(target) = targets.get(&Scope::cluster(name)) else { continue };
-            compilation.resources.iter().for_each(|resource| want(target, resource));
+            compilation.resources.iter().for_each(|resource| want(target, resource, None));
         }
     }
     // Later entries win: what a rollout or a revived tenant changes replaces what was compiled.
-    extra.iter().for_each(|(target, resource)| want(target, resource));
+    extra.iter().for_each(|(target, resource)| want(target, resource, None));
     let mut planned_scopes: BTreeSet<Scope> =
         input.deployments.iter().map(|deployment| Scope::deployment(&deployment.name)).collect();
     planned_scopes.extend(extra.iter().map(|(_, resource)| resource.address.scope.clone()));
     for (scope, state) in &input.states {
         let planned = planned_scopes.contains(scope);
-        let cluster = scope.is_cluster() && !leaves_cluster_alone(input, composition);
+        let cluster = scope.is_cluster() && !alone;
         let Some(target) = targets.get(scope).filter(|_| planned || cluster) else { continue };
-        for (address, recorded) in &state.resources {
-            items
-                .entry(address)
-                .or_insert(Item { target, desired: None, recorded: None, live: None, presence: Presence::Unknown })
-                .recorded = Some(recorded);
+        for (address, recorded) in state.resources.iter().filter(|(address, _)| is_wanted(address)) {
+            items.entry(address).or_insert_with(|| Item::unknown(target)).recorded = Some(recorded);
         }
     }
     for (address, item) in &mut items {

@@ -189,6 +189,17 @@ impl Machine {
         of_type(&objects, resource_type).cloned().collect()
     }
 
+    /// The objects of one type in one namespace, in key order.
+    pub fn objects_in(&self, target: &Target, resource_type: ResourceType, namespace: &str) -> Vec<Arc<StoredObject>> {
+        let Some(objects) = self.objects(target) else { return Vec::new() };
+        objects
+            .range(ObjectKey::new(resource_type, namespace, "")..)
+            .map(|(_, object)| object)
+            .take_while(|object| object.key.resource_type == resource_type && &*object.key.namespace == namespace)
+            .cloned()
+            .collect()
+    }
+
     /// A remote cluster as it is before anybody changed it; the same one each time.
     pub fn new_remote(&self, name: &str) -> RemoteCluster {
         let objects = ["default", "kube-node-lease", "kube-public", "kube-system"]

@@ -30,10 +30,9 @@ pub fn ask(tx: &mut Transaction<'_>, target: &Target, key: &ObjectKey) -> Readin
             Readiness::Progressing("it is released: the claim it was bound to is gone".to_owned())
         }
         ResourceType::Ingress if matches!(target, Target::Kind(_)) => {
-            let controllers = tx.machine().objects_of(target, ResourceType::Deployment);
-            match controllers.iter().any(|controller| &*controller.key.namespace == INGRESS_NAMESPACE) {
-                true => Readiness::Ready,
-                false => Readiness::Progressing("no ingress controller runs".to_owned()),
+            match tx.machine().objects_in(target, ResourceType::Deployment, INGRESS_NAMESPACE).is_empty() {
+                false => Readiness::Ready,
+                true => Readiness::Progressing("no ingress controller runs".to_owned()),
             }
         }
         _ => Readiness::Ready,

@@ -118,9 +118,8 @@ pub fn has_pods(object: &StoredObject) -> bool {
 /// The first thing that uses an object and would miss it.
 pub fn user_of(machine: &Machine, target: &Target, key: &ObjectKey) -> Option<ObjectKey> {
     let refers = |resource_type: ResourceType, only_with_pods: bool| {
-        machine.objects_of(target, resource_type).into_iter().find(|user| {
-            user.key.namespace == key.namespace
-                && (!only_with_pods || has_pods(user))
+        machine.objects_in(target, resource_type, &key.namespace).into_iter().find(|user| {
+            (!only_with_pods || has_pods(user))
                 && references(&user.key, &user.attributes).contains(&Reference { to: key.clone(), optional: false })
         })
     };

@@ -88,7 +88,7 @@ pub fn create(
     }
     let owners = vec![FieldOwner { manager: manager.to_owned(), time: tx.now(), paths }];
     tx.put(target, StoredObject { key: key.clone(), uid, attributes, owners, polls: 0 });
-    volume::settle_after(tx, target, key.resource_type);
+    volume::settle_new(tx, target, key);
     live(tx, target, key)
 }
 

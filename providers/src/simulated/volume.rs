@@ -14,7 +14,27 @@ use super::transaction::{Mutation, Transaction};
 /// The class that provisions volumes when a claim names none.
 const DYNAMIC_CLASS: &str = "standard";
 
-/// Lets the volume controllers act when an object of that type was made, changed or deleted.
+/// Lets the volume controllers act on an object that was just made. Everything else is settled already, and looking at
+/// all of it for each new object would make a large host slow.
+pub fn settle_new(tx: &mut Transaction<'_>, target: &Target, key: &ObjectKey) {
+    let claims = match key.resource_type {
+        ResourceType::PersistentVolume => {
+            if let Some(volume) = tx.machine().object(target, key) {
+                settle_volume(tx, target, &volume);
+            }
+            tx.machine().objects_of(target, ResourceType::PersistentVolumeClaim)
+        }
+        ResourceType::PersistentVolumeClaim => tx.machine().object(target, key).into_iter().collect(),
+        // A claim may have waited for its first pod.
+        ResourceType::Deployment | ResourceType::Job => {
+            tx.machine().objects_in(target, ResourceType::PersistentVolumeClaim, &key.namespace)
+        }
+        _ => return,
+    };
+    bind_pending(tx, target, &claims);
+}
+
+/// Lets the volume controllers act when an object of that type was changed or deleted.
 pub fn settle_after(tx: &mut Transaction<'_>, target: &Target, resource_type: ResourceType) {
     if matches!(
         resource_type,
@@ -38,9 +58,14 @@ pub fn settle(tx: &mut Transaction<'_>, target: &Target) {
     for volume in tx.machine().objects_of(target, ResourceType::PersistentVolume) {
         settle_volume(tx, target, &volume);
     }
-    for claim in tx.machine().objects_of(target, ResourceType::PersistentVolumeClaim) {
+    let claims = tx.machine().objects_of(target, ResourceType::PersistentVolumeClaim);
+    bind_pending(tx, target, &claims);
+}
+
+fn bind_pending(tx: &mut Transaction<'_>, target: &Target, claims: &[Arc<StoredObject>]) {
+    for claim in claims {
         if claim.text("/status/phase") == "Pending" && !claim.is_terminating() {
-            bind(tx, target, &claim);
+            bind(tx, target, claim);
         }
     }
 }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 pub const CLUSTER: &str = "laconic-benchmark";
 
 /// About how many resources one deployment, or one group of pods in a large deployment, comes to.
-pub const RESOURCES_EACH: usize = 14;
+pub const RESOURCES_EACH: usize = 15;
 
-/// Writes so many deployments of about fourteen resources, and returns their directories.
+/// Writes so many deployments of about fifteen resources, and returns their directories.
 ///
 /// # Errors
 /// Files that cannot be written.

@@ -36,7 +36,7 @@ fn main() -> io::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{cores} cores; time: median of {RUNS} runs; growth: exponent since the row above, 1 is linear\n");
     let layouts: [(&str, Layout); 2] = [
-        ("Deployments of 14 resources on one kind cluster", deployments::many),
+        ("Deployments of 15 resources on one kind cluster", deployments::many),
         ("One deployment with all resources", deployments::one),
     ];
     for (title, layout) in layouts {

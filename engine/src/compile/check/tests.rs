@@ -508,14 +508,14 @@ fn a_configmap_folder_beside_the_spec_is_read_before_the_stacks() {
     };
     let (mine, usual, stacks) = ("specs/folder/a", "specs/configmaps/settings/a", "repo/config/settings/a");
     let table = [
-        ("./folder", [mine, stacks].as_slice(), mine),
-        ("./folder", &[stacks], stacks),
-        ("./configmaps/settings", &[usual, stacks], stacks),
-        ("folder", &[mine, stacks], mine),
-        ("", &[mine, stacks], stacks),
+        ("./folder", vec![mine, stacks], mine),
+        ("./folder", vec![stacks], stacks),
+        ("./configmaps/settings", vec![usual, stacks], stacks),
+        ("folder", vec![mine, stacks], mine),
+        ("", vec![mine, stacks], stacks),
     ];
     for (path, files, expected) in table {
-        let compiled = compile(path, files);
+        let compiled = compile(path, &files);
         assert_eq!(compiled.findings, [], "{path}");
         let resources = compiled.deployment.unwrap().resources;
         let map =
