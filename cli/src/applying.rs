@@ -7,7 +7,7 @@ use std::sync::Arc;
 use laconic_engine::address::{Address, ResourceType, Scope};
 use laconic_engine::apply::drive::scopes;
 use laconic_engine::apply::{
-    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, Outcome, Provider, StateStore, Stop, counts, drive,
+    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, Outcome, Provider, StateStore, Stop, drive, moved_on,
 };
 use laconic_engine::code::Code;
 use laconic_engine::finding::Consent;
@@ -214,7 +214,7 @@ fn recorded_secrets(plan: &Plan, store: &LocalStore) -> Result<BTreeSet<SecretSo
     let wanted: BTreeSet<&Scope> = plan
         .changes
         .iter()
-        .filter(|change| change.after.as_ref().is_some_and(|after| has_generated(after)))
+        .filter(|change| change.after.as_ref().is_some_and(has_generated))
         .map(|change| &change.address.scope)
         .filter(|scope| !given_up.contains(scope.name()))
         .collect();
@@ -286,17 +286,7 @@ fn lock(plan: &Plan, store: &LocalStore) -> Result<Vec<Box<dyn LockGuard>>> {
 /// A state that moved on, or cannot be read.
 pub fn check_states(plan: &Plan, store: &LocalStore) -> Result<()> {
     for reference in &plan.states {
-        let state = store.load(&reference.scope)?;
-        let moved_on = counts(plan, &reference.scope) && state.serial != reference.serial;
-        if state.lineage != reference.lineage || moved_on {
-            let detail = if state.lineage == reference.lineage {
-                let (then, now) = (reference.serial, state.serial);
-                format!("the state of {} was at serial {then} when it was made and is at {now} now", reference.scope)
-            } else if reference.lineage.is_empty() {
-                format!("{} had no state when it was made and has one now", reference.scope)
-            } else {
-                format!("the state of {} is another one than when it was made", reference.scope)
-            };
+        if let Some(detail) = moved_on(plan, reference, &store.load(&reference.scope)?) {
             return Err(Problem::StalePlan { detail });
         }
     }

@@ -42,7 +42,12 @@ fn empty() -> Plan {
         change_id: "0123456789abcdef".to_owned(),
         mode: Mode::Apply,
         deployments: vec!["shop".to_owned()],
-        states: vec![StateReference { scope: Scope::deployment("shop"), lineage: "l".to_owned(), serial: 4 }],
+        states: vec![StateReference {
+            scope: Scope::deployment("shop"),
+            lineage: "l".to_owned(),
+            serial: 4,
+            journaled: 0,
+        }],
         consulted: BTreeMap::from([(Target::Kind("main".to_owned()), Consulted::Live)]),
         identities: BTreeMap::new(),
         inputs_digest: String::new(),

@@ -10,7 +10,7 @@ use crate::apply::options::{Apply, ApplyError};
 use crate::apply::ports::StateError;
 use crate::apply::schedule::{ScheduledStep, StepKind};
 use crate::plan::change::{Action, Change, Reason};
-use crate::plan::{Mode, Plan};
+use crate::plan::{Mode, Plan, StateReference};
 use crate::resource::{ClusterIdentity, Target};
 use crate::state::{JournalRecord, State, Tenant, union};
 
@@ -42,13 +42,8 @@ impl<'a> Recorder<'a> {
             if reference.scope.is_cluster() {
                 registers.insert(reference.scope.clone(), state.tenants.clone());
             }
-            if state.lineage != reference.lineage
-                || (counts(plan, &reference.scope) && state.serial != reference.serial)
-            {
-                return Err(ApplyError::Stale(format!(
-                    "the state of {} is at serial {}, the plan was made from serial {}",
-                    reference.scope, state.serial, reference.serial
-                )));
+            if let Some(moved_on) = moved_on(plan, reference, &state) {
+                return Err(ApplyError::Stale(moved_on));
             }
         }
         let targets = plan.changes.iter().map(|change| (change.address.scope.clone(), change.target.clone())).collect();
@@ -233,11 +228,27 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// Whether a state that moved on makes a plan stale. A cluster's register does so all the time, while deployments apply
-/// side by side on it; it matters only to a plan that changes the cluster.
+/// In what way a state is no longer the one a plan was made from, if it makes the plan stale.
+///
+/// A cluster's register moves on all the time, while deployments apply side by side on it; that matters only to a plan
+/// that changes the cluster.
 #[must_use]
-pub fn counts(plan: &Plan, scope: &Scope) -> bool {
-    !scope.is_cluster() || plan.changes.iter().any(|change| change.address.scope == *scope)
+pub fn moved_on(plan: &Plan, reference: &StateReference, state: &State) -> Option<String> {
+    let scope = &reference.scope;
+    if state.lineage != reference.lineage {
+        return Some(if reference.lineage.is_empty() {
+            format!("{scope} had no state when it was made and has one now")
+        } else {
+            format!("the state of {scope} is another one than when it was made")
+        });
+    }
+    let counts = !scope.is_cluster() || plan.changes.iter().any(|change| change.address.scope == *scope);
+    if counts && state.serial != reference.serial {
+        let (then, now) = (reference.serial, state.serial);
+        return Some(format!("the state of {scope} was at serial {then} when it was made and is at {now} now"));
+    }
+    (counts && state.journaled != reference.journaled)
+        .then(|| format!("an operation on {scope} was begun since it was made and did not end"))
 }
 
 fn cluster_target(scope: &Scope) -> Option<Target> {

@@ -383,6 +383,7 @@ fn state_references(judgement: &Judgement<'_>) -> Vec<StateReference> {
             scope: state.scope.clone(),
             lineage: state.lineage.clone(),
             serial: state.serial,
+            journaled: state.journaled,
         })
         .collect()
 }
