@@ -507,8 +507,8 @@ fn a_configmap_folder_beside_the_spec_is_read_before_the_stacks() {
         crate::compile::compile(&source, &sources)
     };
     let (mine, usual, stacks) = ("specs/folder/a", "specs/configmaps/settings/a", "repo/config/settings/a");
-    let table = [
-        ("./folder", [mine, stacks].as_slice(), mine),
+    let table: [(&str, &[&str], &str); 5] = [
+        ("./folder", &[mine, stacks], mine),
         ("./folder", &[stacks], stacks),
         ("./configmaps/settings", &[usual, stacks], stacks),
         ("folder", &[mine, stacks], mine),
