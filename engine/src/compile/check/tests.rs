@@ -507,15 +507,15 @@ fn a_configmap_folder_beside_the_spec_is_read_before_the_stacks() {
         crate::compile::compile(&source, &sources)
     };
     let (mine, usual, stacks) = ("specs/folder/a", "specs/configmaps/settings/a", "repo/config/settings/a");
-    let table = [
-        ("./folder", vec![mine, stacks], mine),
-        ("./folder", vec![stacks], stacks),
-        ("./configmaps/settings", vec![usual, stacks], stacks),
-        ("folder", vec![mine, stacks], mine),
-        ("", vec![mine, stacks], stacks),
+    let table: [(&str, &[&str], &str); 5] = [
+        ("./folder", &[mine, stacks], mine),
+        ("./folder", &[stacks], stacks),
+        ("./configmaps/settings", &[usual, stacks], stacks),
+        ("folder", &[mine, stacks], mine),
+        ("", &[mine, stacks], stacks),
     ];
     for (path, files, expected) in table {
-        let compiled = compile(path, &files);
+        let compiled = compile(path, files);
         assert_eq!(compiled.findings, [], "{path}");
         let resources = compiled.deployment.unwrap().resources;
         let map =
