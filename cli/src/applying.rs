@@ -214,7 +214,7 @@ fn recorded_secrets(plan: &Plan, store: &LocalStore) -> Result<BTreeSet<SecretSo
     let wanted: BTreeSet<&Scope> = plan
         .changes
         .iter()
-        .filter(|change| change.after.as_ref().is_some_and(|after| has_generated(after)))
+        .filter(|change| change.after.as_ref().is_some_and(has_generated))
         .map(|change| &change.address.scope)
         .filter(|scope| !given_up.contains(scope.name()))
         .collect();
