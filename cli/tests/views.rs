@@ -247,7 +247,7 @@ fn headers() {
     offline.consulted = BTreeMap::from([(Target::Kind("main".into()), Consulted::Offline)]);
     assert!(text(&offline).starts_with("laconic plan  deployment shop, cluster main  (offline: state serial 4)\n"));
     offline.states[0].lineage.clear();
-    assert!(text(&offline).contains("(offline: no state yet, everything is a create)"));
+    assert!(text(&offline).contains("(offline: no state yet)"));
     let mut unknown = empty();
     let why = Consulted::Unknown("no answer".into());
     unknown.consulted = BTreeMap::from([(Target::Kind("main".into()), why)]);

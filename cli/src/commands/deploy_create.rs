@@ -59,20 +59,6 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
     let (before, stack_before) = (identity.spec_source.take(), identity.stack_source.take());
     identity.spec_source = Some(absolute(&spec_file.to_string_lossy()));
     identity.stack_source = Some(absolute(&stack));
-    for (what, before, now) in
-        [("spec", before, &identity.spec_source), ("stack", stack_before, &identity.stack_source)]
-    {
-        if let (true, Some(before), Some(now)) = (wanted.update, before, now)
-            && before != *now
-        {
-            let shown = wanted.directory.display();
-            session.output.remark(&format!(
-                "note: the {what} of {shown} was {} and is {} now\n",
-                clean(&before),
-                clean(now)
-            ));
-        }
-    }
     let source = DeploymentSource {
         name: name.to_string_lossy().into_owned(),
         directory: target.display().to_string(),
@@ -109,6 +95,16 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
     if wanted.update {
         update(temporary.path(), &target, &checked)?;
         session.output.print(&format!("Updated {}.\n", wanted.directory.display()))?;
+        // What it was made from before, said once it is made from something else.
+        let sources = [("spec", before, &identity.spec_source), ("stack", stack_before, &identity.stack_source)];
+        for (what, before, now) in sources {
+            if let (Some(before), Some(now)) = (before, now)
+                && before != *now
+            {
+                let text = format!("The {what} was {} before and is {} now.\n", clean(&before), clean(now));
+                session.output.print(&text)?;
+            }
+        }
     } else {
         install(temporary, &target)?;
         session.output.print(&format!(

@@ -77,8 +77,7 @@ pub fn last_line(outcome: &Outcome, ending: Ending) -> String {
     let Ending { what, imported } = ending;
     let others = format!("{} added, {} changed, {} destroyed", outcome.added, outcome.changed, outcome.destroyed);
     let resources = match imported {
-        0 if what == "Import" => "Resources: 0 imported".to_owned(),
-        0 => format!("Resources: {others}"),
+        0 if what != "Import" => format!("Resources: {others}"),
         _ if outcome.added + outcome.changed + outcome.destroyed == 0 => format!("Resources: {imported} imported"),
         _ => format!("Resources: {imported} imported, {others}"),
     };
