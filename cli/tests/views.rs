@@ -340,3 +340,10 @@ fn the_findings_page_lists_every_code() {
         assert!(page.contains(&format!("| {code} | {} | {} |", code.severity(), code.title())), "{code}");
     }
 }
+
+#[test]
+fn the_findings_page_is_the_one_in_the_book() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/findings.md");
+    let book = std::fs::read_to_string(page).unwrap();
+    assert!(book == laconic::commands::findings_page(), "`laconic findings-reference` prints the page as it is now");
+}
