@@ -6,7 +6,7 @@ use crate::address::{Address, ResourceType, Scope};
 use crate::code::Severity;
 use crate::finding::Finding;
 use crate::plan::cascade::cascade;
-use crate::plan::change::{Action, Change, DifferenceOrigin, Drift, DriftKind, Reason};
+use crate::plan::change::{Action, Change, DifferenceOrigin, Reason};
 use crate::plan::decide::{ClusterFate, Facts, Presence, Verdict, decide};
 use crate::plan::difference::{Comparison, compare};
 use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference};
@@ -305,7 +305,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
             completed_jobs.push((*address).clone());
         }
     }
-    let drift = drift_of(judgement);
+    let drift = crate::plan::drift::drift(judgement);
     let register = crate::plan::register::register_changes(judgement);
     let forecast = crate::plan::forecast::forecast(judgement);
     let blast_radius = crate::plan::blast_radius::blast_radius(judgement);
@@ -463,29 +463,6 @@ fn change(address: &Address, judged: &Judged<'_>) -> Change {
         force_conflicts: taken,
         place: item.desired.and_then(|desired| desired.place.clone()),
     }
-}
-
-fn drift_of(judgement: &Judgement<'_>) -> Vec<Drift> {
-    let mut drift = Vec::new();
-    for (address, judged) in &judgement.resources {
-        let Some(recorded) = judged.item.recorded.filter(|recorded| recorded.status == Status::Settled) else {
-            continue;
-        };
-        let kind = match judged.item.presence {
-            Presence::Absent if !recorded.completed => DriftKind::Removed,
-            Presence::RemadeByOthers => DriftKind::Remade,
-            Presence::Present | Presence::RemadeByUs if !judged.comparison.drift.is_empty() => DriftKind::Changed,
-            _ => continue,
-        };
-        // What a cluster takes along when it goes is the cluster's drift, not a hundred others.
-        let with_cluster = matches!(judgement.fates.get(judged.item.target), Some(ClusterFate::Lost(_)))
-            && address.resource_type != ResourceType::KindCluster;
-        if kind == DriftKind::Removed && with_cluster {
-            continue;
-        }
-        drift.push(Drift { address: (*address).clone(), kind, fields: judged.comparison.drift.clone() });
-    }
-    drift
 }
 
 /// Whether a reason names a resource as its cause.
