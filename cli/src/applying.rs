@@ -4,22 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use laconic_engine::address::Scope;
+use laconic_engine::address::{Address, ResourceType, Scope};
 use laconic_engine::apply::drive::scopes;
 use laconic_engine::apply::{
-    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, Outcome, Provider, StateStore, Stop, counts, drive,
+    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, Outcome, Provider, StateStore, Stop, drive, moved_on,
 };
+use laconic_engine::code::Code;
 use laconic_engine::finding::Consent;
 use laconic_engine::plan::{Mode, Plan};
-use laconic_engine::secret::{SecretSource, sources};
+use laconic_engine::secret::{SecretSource, SecretValues, sources};
 use laconic_engine::state::State;
 
 use crate::args::{Carrying, Showing};
 use crate::clock::{SimulatedClock, SystemClock};
 use crate::error::{Exit, Problem, Result};
 use crate::planning::secret_places;
-use crate::secret_values::{self, Missing};
+use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
+use crate::view::outcome::Ending;
 use crate::view::plan_text::{plan_text, plan_text_in_short, short_id};
 use crate::view::progress::Progress;
 use crate::view::{events_json, outcome};
@@ -35,6 +37,8 @@ pub struct Order<'a> {
     pub plan: Plan,
     /// The deployment directories, other tenants' included.
     pub directories: BTreeMap<String, PathBuf>,
+    /// Values of secrets that are live and that nobody keeps yet; an import keeps them.
+    pub live_secrets: SecretValues,
     /// The world.
     pub host: SimulatedHost,
     /// How it is done.
@@ -147,22 +151,97 @@ fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>
     let copy = wire::rehearsal_store(&store, states.into_values())?;
     let host = order.host.fork();
     session.output.remark("Rehearsal on a copy of the simulated host: nothing here is changed.\n");
-    let exit = run(session, order, &host, &copy, &SimulatedClock::default(), &store, Missing::LeaveOut)?;
-    session.output.remark("Rehearsal done; nothing was changed.\n");
-    Ok(exit)
+    let secrets = Secrets { store: &store, keys: Missing::LeaveOut, values: Missing::ThrowAway, kept: BTreeSet::new() };
+    let end = run(session, order, &host, &copy, &SimulatedClock::default(), &secrets);
+    session.output.remark("This was a rehearsal: nothing was changed.\n");
+    match end {
+        // That what was begun is recorded is true of an apply only.
+        Err(Problem::Incomplete { stale: false, .. }) => {
+            Err(Problem::System { detail: "the rehearsal did not come to its end".to_owned() })
+        }
+        other => other,
+    }
 }
 
 fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
     let store = session.wire.store(&order.directories);
     let _locks = lock(&order.plan, &store)?;
     check_states(&order.plan, &store)?;
+    // Damage is found before anything is touched, not when the recorded form is needed in the middle.
+    for reference in &order.plan.states {
+        store.verify(&reference.scope)?;
+    }
     // A simulated host has a time of its own: waiting in ours would only make its runs differ.
     let clock: Box<dyn Clock> = if session.wire.is_simulated() {
         Box::new(SimulatedClock::default())
     } else {
         Box::new(SystemClock::default())
     };
-    run(session, order, &order.host, &store, clock.as_ref(), &store, Missing::Make)
+    let values = if order.plan.mode == Mode::Import {
+        secret_values::adopt(&order.live_secrets, &secret_places_of(order, &store)?)?;
+        Missing::LeaveOut
+    } else {
+        Missing::Make
+    };
+    let kept = recorded_secrets(&order.plan, &store)?;
+    let secrets = Secrets { store: &store, keys: Missing::Make, values, kept };
+    run(session, order, &order.host, &store, clock.as_ref(), &secrets)
+}
+
+/// How a run comes by its secrets.
+struct Secrets<'a> {
+    /// Knows the places they are in.
+    store: &'a LocalStore,
+    /// What becomes of keys that are missing.
+    keys: Missing,
+    /// What becomes of values that are missing.
+    values: Missing,
+    /// Sources whose Secret is recorded: the value was there once, and another one is not made in its place.
+    kept: BTreeSet<SecretSource>,
+}
+
+/// The sources of recorded Secrets, of deployments for which nobody consented to new values.
+fn recorded_secrets(plan: &Plan, store: &LocalStore) -> Result<BTreeSet<SecretSource>> {
+    let given_up: BTreeSet<&str> = plan
+        .findings
+        .iter()
+        .filter(|finding| finding.code == Code::SecretLost)
+        .filter_map(|finding| match &finding.consent {
+            Some(consent @ Consent::DataLoss(name)) if plan.consents_given.contains(consent) => name.split('/').next(),
+            _ => None,
+        })
+        .collect();
+    let wanted: BTreeSet<&Scope> = plan
+        .changes
+        .iter()
+        .filter(|change| change.after.as_ref().is_some_and(has_generated))
+        .map(|change| &change.address.scope)
+        .filter(|scope| !given_up.contains(scope.name()))
+        .collect();
+    let mut found = BTreeSet::new();
+    for scope in wanted {
+        let mut state = store.load(scope)?;
+        let is_secret = |address: &Address| address.resource_type == ResourceType::Secret;
+        let secrets = state.resources.iter().filter(|(address, _)| is_secret(address));
+        // A create that never ended recorded nothing that anybody uses.
+        let digests =
+            secrets.filter(|(_, one)| !one.uid.is_empty()).map(|(_, recorded)| recorded.desired.digest).collect();
+        store.load_bodies(&mut state, &digests)?;
+        let bodies = state.resources.iter().filter(|(address, one)| is_secret(address) && !one.uid.is_empty());
+        found.extend(bodies.filter_map(|(_, one)| one.desired.value.as_deref()).flat_map(sources));
+    }
+    Ok(found)
+}
+
+fn has_generated(value: &serde_json::Value) -> bool {
+    sources(value).iter().any(|source| matches!(source, SecretSource::Generated { .. }))
+}
+
+fn secret_places_of(order: &Order<'_>, store: &LocalStore) -> Result<BTreeMap<String, SecretPlace>> {
+    let changed = order.plan.changes.iter().map(|change| &change.address.scope).filter(|scope| !scope.is_cluster());
+    let names: BTreeSet<&str> =
+        changed.map(Scope::name).chain(order.plan.deployments.iter().map(String::as_str)).collect();
+    secret_places(&order.directories, store, names.into_iter())
 }
 
 /// Takes the locks: the deployments exclusively, their clusters shared, or exclusively with all their tenants when the
@@ -207,17 +286,7 @@ fn lock(plan: &Plan, store: &LocalStore) -> Result<Vec<Box<dyn LockGuard>>> {
 /// A state that moved on, or cannot be read.
 pub fn check_states(plan: &Plan, store: &LocalStore) -> Result<()> {
     for reference in &plan.states {
-        let state = store.load(&reference.scope)?;
-        let moved_on = counts(plan, &reference.scope) && state.serial != reference.serial;
-        if state.lineage != reference.lineage || moved_on {
-            let detail = if state.lineage == reference.lineage {
-                let (then, now) = (reference.serial, state.serial);
-                format!("the state of {} was at serial {then} when it was made and is at {now} now", reference.scope)
-            } else if reference.lineage.is_empty() {
-                format!("{} had no state when it was made and has one now", reference.scope)
-            } else {
-                format!("the state of {} is another one than when it was made", reference.scope)
-            };
+        if let Some(detail) = moved_on(plan, reference, &store.load(&reference.scope)?) {
             return Err(Problem::StalePlan { detail });
         }
     }
@@ -230,22 +299,15 @@ fn run(
     provider: &dyn Provider,
     store: &dyn StateStore,
     clock: &dyn Clock,
-    secret_store: &LocalStore,
-    missing: Missing,
+    how: &Secrets<'_>,
 ) -> Result<Exit> {
-    let names: BTreeSet<&str> = order
-        .plan
-        .changes
-        .iter()
-        .filter(|change| !change.address.scope.is_cluster())
-        .map(|change| change.address.scope.name())
-        .chain(order.plan.deployments.iter().map(String::as_str))
-        .collect();
-    let places = secret_places(&order.directories, secret_store, names.into_iter())?;
+    let places = secret_places_of(order, how.store)?;
     let wanted: BTreeSet<SecretSource> =
         order.plan.changes.iter().filter_map(|change| change.after.as_ref()).flat_map(sources).collect();
-    let secrets = secret_values::values(&wanted, &places, missing)?;
-    let fingerprinters = secret_values::fingerprinters(&places, missing)?;
+    let (kept, others) = wanted.into_iter().partition(|source| how.kept.contains(source));
+    let mut secrets = secret_values::values(&others, &places, how.values)?;
+    secrets.extend(secret_values::values(&kept, &places, Missing::LeaveOut)?);
+    let fingerprinters = secret_values::fingerprinters(&places, how.keys)?;
     let stop = Arc::new(Stop::default());
     let apply = Apply {
         plan: &order.plan,
@@ -262,12 +324,17 @@ fn run(
         },
         stop: &stop,
     };
+    let rehearsed = how.values == Missing::ThrowAway;
     let output = &session.output;
     let mut progress = Progress::new(output);
     let mut view = |event: &Event| {
         if output.json {
             // An answer nobody reads any more is no reason to leave an apply half done.
-            let _ = output.print(&events_json::event(&clock.now(), event));
+            let ending = match event {
+                Event::Ended { outcome } => Ending::of(&order.plan, rehearsed, outcome),
+                _ => Ending::APPLY,
+            };
+            let _ = output.print(&events_json::event(&clock.now(), event, ending));
         } else {
             progress.show(event, output);
         }
@@ -285,7 +352,8 @@ fn run(
         outcome
     })?;
     if !output.json {
-        output.print(&format!("\n{}", outcome::report(&outcome, output.palette)))?;
+        let ending = Ending::of(&order.plan, rehearsed, &outcome);
+        output.print(&format!("\n{}", outcome::report(&outcome, ending, output.palette)))?;
     }
     end(&outcome)
 }

@@ -13,7 +13,7 @@ use laconic_engine::state::State;
 use laconic_engine::value::Digest;
 
 use crate::error::{Problem, Result};
-use crate::inputs::Input;
+use crate::inputs::{Input, without_unnamed_stack};
 use crate::session::Session;
 use crate::view::finding::{self, Texts};
 
@@ -69,6 +69,7 @@ pub fn compile_all(inputs: &[Input], offline: bool) -> Compiled {
     let mut digests = String::new();
     for (number, compilation) in compilations.into_iter().enumerate() {
         let Compilation { deployment, findings, texts, inputs_digest } = compilation;
+        let findings = without_unnamed_stack(findings);
         let several = inputs.len() > 1;
         let name = inputs.get(number).map(|input| input.source.name.as_str()).unwrap_or_default();
         compiled.deployments.extend(deployment);

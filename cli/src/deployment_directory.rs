@@ -75,8 +75,13 @@ pub fn build(build: &Build<'_>, at: &Path) -> Result<()> {
         copy_tree(build, &join(&stack_root, &format!("config/{name}")), at, &format!("config/{name}"), 0)?;
     }
     for (name, path) in &checked.spec.configmaps {
-        let from = configmap_path(checked, build.source, name, path.as_ref());
-        copy_tree(build, &from, at, &format!("configmaps/{}", name.value), 0)?;
+        let from = configmap_path(checked, build.source, name, path.as_ref(), build.reader);
+        let mut to = format!("configmaps/{}", name.value);
+        if let Ok(SourceEntry::File(_)) = build.reader.entry(&from) {
+            // A single file: the directory has a folder of that one file.
+            to = format!("{to}/{}", from.rsplit('/').next().unwrap_or(&from));
+        }
+        copy_tree(build, &from, at, &to, 0)?;
     }
     copy_if_there(build, &join(stack, "deploy/commands.py"), at, "hooks/commands.py")?;
     if let Some(kube_config) = &checked.spec.kube_config {

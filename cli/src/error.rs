@@ -86,6 +86,11 @@ pub enum Problem {
         /// The file it lacks.
         lacks: &'static str,
     },
+    /// A deployment that is only a spec: it has no ids and no place for its state.
+    NoIdentity {
+        /// The command.
+        command: &'static str,
+    },
     /// Two directories give one deployment name.
     SameName {
         /// The name.
@@ -129,6 +134,15 @@ pub enum Problem {
     NothingToUpdate {
         /// Which.
         directory: PathBuf,
+    },
+    /// `--update` of a directory whose sources are not where they were.
+    SourceGone {
+        /// Which directory.
+        directory: PathBuf,
+        /// `spec` or `stack`.
+        what: &'static str,
+        /// Where it was, when that is recorded.
+        source: Option<String>,
     },
     /// A plan file that is none.
     NotAPlanFile {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use laconic_engine::compile::{DeploymentSource, Layout};
+use laconic_engine::finding::Finding;
 use laconic_engine::source::{SourceReader as _, join_path, normalize_path};
 use laconic_engine::spec::{read_deployment_file, read_spec};
 
@@ -113,6 +114,9 @@ fn from_spec(spec_file: &Path, stack: Option<&Path>, directory: Option<&Path>) -
         Some(directory) => {
             let real = fs::canonicalize(directory).map_err(file(directory, "read"))?;
             let identity = read_identity(&real)?;
+            if identity.is_none() {
+                return Err(Problem::NotADeployment { directory: directory.to_owned(), lacks: "deployment.yml" });
+            }
             (base_name(&real), identity, real.display().to_string(), Some(real))
         }
         None => (name_of_spec(spec_file), None, String::new(), None),
@@ -161,11 +165,21 @@ fn name_of_spec(spec_file: &Path) -> String {
     }
 }
 
+/// The folder of a stack that nobody names. Nothing is there, so that the spec's own findings are all there is to say.
+const UNNAMED: &str = "(no stack)";
+
+/// The findings without the one about the folder of a stack that nobody names.
+#[must_use]
+pub fn without_unnamed_stack(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| !finding.message.starts_with(&format!("`{UNNAMED}/")));
+    findings
+}
+
 /// The folder of the stack, for a reader in `root`: as named on the command line, else by the spec, relative to the
 /// spec file and then to `root`.
 ///
 /// # Errors
-/// A stack that is not named or not there.
+/// A named stack that is not there. One that the spec should name is a finding when it is compiled.
 pub fn find_stack(root: &Path, spec_file: &Path, named: Option<&Path>) -> Result<String> {
     let (wanted, bases) = match named {
         Some(named) => (named.to_string_lossy().into_owned(), vec![PathBuf::new()]),
@@ -178,8 +192,9 @@ pub fn find_stack(root: &Path, spec_file: &Path, named: Option<&Path>) -> Result
                 detail: format!("it {error}"),
             })?;
             let (spec, _) = read_spec(&path.as_ref().into(), &String::from_utf8_lossy(&bytes));
-            let stack = spec.stack.ok_or(Problem::StackNotNamed)?;
             let beside = spec_file.parent().map(Path::to_owned).unwrap_or_default();
+            // What is wrong with the spec says more than that it names no stack.
+            let Some(stack) = spec.stack else { return Ok(UNNAMED.to_owned()) };
             (stack.value, vec![beside, PathBuf::new()])
         }
     };
@@ -196,7 +211,11 @@ pub fn find_stack(root: &Path, spec_file: &Path, named: Option<&Path>) -> Result
             looked.push(shown);
         }
     }
-    Err(Problem::NoStack { stack: wanted, looked })
+    match (named, looked.first()) {
+        // The finding about it has the place of `stack:`, and the other mistakes of the spec beside it.
+        (None, Some(first)) => Ok(first.to_string_lossy().into_owned()),
+        _ => Err(Problem::NoStack { stack: wanted, looked }),
+    }
 }
 
 fn absolute(root: &Path, path: &Path) -> PathBuf {

@@ -102,7 +102,12 @@ impl Output {
         };
         let mut text = format!("{}: {message}\n", self.error_palette.bad(&label));
         for hint in problem.hints() {
-            text.push_str(&format!("  {} {hint}\n", self.error_palette.accent("help:")));
+            // An indented line goes on with the one before it: a command to copy.
+            if hint.starts_with(' ') {
+                text.push_str(&format!("{hint}\n"));
+            } else {
+                text.push_str(&format!("  {} {hint}\n", self.error_palette.accent("help:")));
+            }
         }
         self.remark(&text);
     }

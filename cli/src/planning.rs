@@ -3,13 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use laconic_engine::address::{Address, Scope};
 use laconic_engine::apply::{Provider as _, StateError, StateStore as _};
 use laconic_engine::finding::Consent;
 use laconic_engine::plan::{self, Mode, Plan, PlanInput};
-use laconic_engine::resource::Resource;
-use laconic_engine::secret::{SecretSource, sources};
+use laconic_engine::resource::{Observed, ObservedTarget, Resource, Target};
+use laconic_engine::secret::{
+    SecretExpression, SecretSource, SecretValue, SecretValues, placeholder_expression, sources,
+};
 use laconic_engine::state::State;
+use serde_json::Value;
 
 use crate::args::Planning;
 use crate::compiling::{Compiled, compile_or_complain, in_parallel};
@@ -46,6 +51,10 @@ pub struct Planned {
     pub directories: BTreeMap<String, PathBuf>,
     /// The states it was made from.
     pub states: BTreeMap<Scope, State>,
+    /// What of the world could not be looked at although its cluster answers: the target and why.
+    pub unseen: Vec<(Target, String)>,
+    /// Values of secrets that are live and that nobody keeps yet; an import keeps them.
+    pub live_secrets: SecretValues,
     /// The world, when somebody looked.
     pub host: Option<SimulatedHost>,
 }
@@ -56,6 +65,10 @@ pub struct Planned {
 /// Everything that keeps one from being made; findings of severity error were printed by then.
 pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let inputs = locate(&session.common)?;
+    if matches!(wanted.command, "apply" | "destroy" | "import") && inputs.iter().any(|input| input.directory.is_none())
+    {
+        return Err(Problem::NoIdentity { command: wanted.command });
+    }
     // Before anything is compiled: a wrong flag is said at once.
     let host = if wanted.offline { None } else { session.wire.host()? };
     if host.is_none() && !wanted.offline {
@@ -70,6 +83,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
         let request = plan::observe_request(&input);
         input.world = crate::wire::runtime()?.block_on(host.observe(&request));
     }
+    let unseen = unseen(&input);
     let places = secret_places(&directories, &store, input.deployments.iter().map(|one| one.name.as_str()))?;
     if !wanted.offline {
         let wanted: BTreeSet<SecretSource> = input
@@ -80,6 +94,8 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
             .collect();
         input.secrets = secret_values::values(&wanted, &places, Missing::LeaveOut)?;
     }
+    let live_secrets = if input.mode == Mode::Import { live_secrets(&input) } else { SecretValues::new() };
+    input.secrets.extend(live_secrets.clone());
     input.fingerprinters = secret_values::fingerprinters(&places, Missing::LeaveOut)?;
     plan::prepare(&mut input);
     let (mut plan, store) = fetch(session, &mut input, &mut directories, store)?;
@@ -93,7 +109,49 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let states = std::mem::take(&mut input.states);
     // The process ends soon: giving thousands of objects back one by one costs more than it is worth.
     std::mem::forget(input);
-    Ok(Planned { plan, texts, directories, states, host })
+    Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host })
+}
+
+/// The targets whose cluster answers and whose objects nobody could list.
+fn unseen(input: &PlanInput) -> Vec<(Target, String)> {
+    let answers = |observed: &ObservedTarget| matches!(observed.cluster, Observed::Present(_));
+    input
+        .world
+        .iter()
+        .filter(|(_, observed)| answers(observed))
+        .filter_map(|(target, observed)| {
+            let reason = observed.objects.as_ref().err()?;
+            Some((target.clone(), plan::danger::unknown_text(reason)))
+        })
+        .collect()
+}
+
+/// The live values of the secrets made by us that nobody keeps here: pods use them, so that no other may be made.
+fn live_secrets(input: &PlanInput) -> SecretValues {
+    let mut found = SecretValues::new();
+    for deployment in &input.deployments {
+        let Some(Ok(objects)) = input.world.get(&deployment.target).map(|observed| &observed.objects) else { continue };
+        for resource in &deployment.resources {
+            let Some(Value::Object(desired)) = resource.attributes.get("data") else { continue };
+            let live = objects.get(&resource.key()).and_then(|live| live.attributes.get("data"));
+            let Some(live) = live else { continue };
+            for (key, value) in desired {
+                let Some(SecretExpression::Base64(source @ SecretSource::Generated { .. })) =
+                    placeholder_expression(value)
+                else {
+                    continue;
+                };
+                let bytes = live.get(key).and_then(Value::as_str).and_then(|text| STANDARD.decode(text).ok());
+                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.is_empty());
+                if let Some(text) = text
+                    && !input.secrets.contains_key(&source)
+                {
+                    found.insert(source, SecretValue::new(text));
+                }
+            }
+        }
+    }
+    found
 }
 
 /// The input of a plan as far as files and states give it.
@@ -133,6 +191,7 @@ fn fetch(
     directories: &mut BTreeMap<String, PathBuf>,
     mut store: LocalStore,
 ) -> Result<(Plan, LocalStore)> {
+    let own_targets: BTreeSet<Target> = input.deployments.iter().map(|one| one.target.clone()).collect();
     // Each round fetches something new, so this ends; the bound is for a planner that asks for the same again.
     for _ in 0..64 {
         let requirements = match plan::plan_or_requirements(input) {
@@ -146,12 +205,12 @@ fn fetch(
             store = session.wire.store(directories);
         }
         for scope in requirements.tenants.into_keys() {
-            match store.load(&scope) {
+            match tenant_state(&store, directories, &scope, &own_targets) {
                 Ok(state) => {
                     input.states.insert(scope, state);
                 }
-                Err(error) => {
-                    input.unreadable.insert(scope, error.to_string());
+                Err(why) => {
+                    input.unreadable.insert(scope, why);
                 }
             }
         }
@@ -161,6 +220,29 @@ fn fetch(
         }
     }
     Err(Problem::BrokenPlan { complaints: vec!["the planner never has enough".to_owned()] })
+}
+
+/// The state of another tenant of a cluster of this plan, or why there is none to go by. A state with nothing in it would
+/// mean that the tenant has nothing to lose.
+fn tenant_state(
+    store: &LocalStore,
+    directories: &BTreeMap<String, PathBuf>,
+    scope: &Scope,
+    targets: &BTreeSet<Target>,
+) -> Result<State, String> {
+    let directory = directories.get(scope.name()).filter(|path| !path.as_os_str().is_empty());
+    let Some(directory) = directory else { return Err("its directory is not recorded".to_owned()) };
+    let shown = directory.display();
+    if !directory.is_dir() {
+        return Err(format!("its directory {shown} does not exist"));
+    }
+    let state = store.load(scope).map_err(|error| error.to_string())?;
+    match &state.target {
+        _ if state.is_new() => Err(format!("no state is recorded in {shown}")),
+        None => Err(format!("the state in {shown} does not say where its objects are")),
+        Some(target) if targets.contains(target) => Ok(state),
+        Some(target) => Err(format!("the state in {shown} belongs to {}", target.name())),
+    }
 }
 
 /// Other tenants are made again as recorded: their secrets are needed too. Returns whether there are any others.

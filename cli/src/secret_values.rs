@@ -26,6 +26,8 @@ pub enum Missing {
     LeaveOut,
     /// They are made and kept.
     Make,
+    /// Values are made and kept by nobody: for a rehearsal.
+    ThrowAway,
 }
 
 /// The fingerprinters of deployments whose key is here.
@@ -39,7 +41,7 @@ pub fn fingerprinters(
     let mut found = BTreeMap::new();
     for (name, place) in places {
         let key = match missing {
-            Missing::LeaveOut => load_key(&place.store),
+            Missing::LeaveOut | Missing::ThrowAway => load_key(&place.store),
             Missing::Make => load_or_create_key(&place.store).map(Some),
         };
         let key = key.map_err(|error| Problem::Secrets {
@@ -84,6 +86,10 @@ pub fn values(
                 };
                 match missing {
                     Missing::LeaveOut => store.get(name),
+                    Missing::ThrowAway => Some(match store.get(name) {
+                        Some(value) => value,
+                        None => throw_away()?,
+                    }),
                     Missing::Make => Some(store.get_or_generate(name, encoding, *bytes).map_err(wrong)?),
                 }
             }
@@ -96,6 +102,30 @@ pub fn values(
         }
     }
     Ok(found)
+}
+
+/// A value that stands for one that will be made.
+fn throw_away() -> Result<SecretValue> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| Problem::System { detail: format!("no random numbers: {error}") })?;
+    Ok(SecretValue::new(laconic_engine::value::hexadecimal(&bytes)))
+}
+
+/// Keeps live values of secrets made by us as their own: nothing that runs gets another one.
+///
+/// # Errors
+/// A store of values made by us that is damaged or cannot be written.
+pub fn adopt(live: &SecretValues, places: &BTreeMap<String, SecretPlace>) -> Result<()> {
+    for (source, value) in live {
+        let SecretSource::Generated { deployment, name, .. } = source else { continue };
+        let Some(place) = places.get(deployment) else { continue };
+        let kept = GeneratedSecrets::load(&place.store).and_then(|mut store| store.adopt(name, value));
+        kept.map_err(|error| Problem::Secrets {
+            what: format!("the generated secrets of deployment {deployment}"),
+            detail: error.to_string(),
+        })?;
+    }
+    Ok(())
 }
 
 /// A token file: relative ones are meant from the deployment directory, the text without blanks around it.

@@ -42,7 +42,12 @@ fn empty() -> Plan {
         change_id: "0123456789abcdef".to_owned(),
         mode: Mode::Apply,
         deployments: vec!["shop".to_owned()],
-        states: vec![StateReference { scope: Scope::deployment("shop"), lineage: "l".to_owned(), serial: 4 }],
+        states: vec![StateReference {
+            scope: Scope::deployment("shop"),
+            lineage: "l".to_owned(),
+            serial: 4,
+            journaled: 0,
+        }],
         consulted: BTreeMap::from([(Target::Kind("main".to_owned()), Consulted::Live)]),
         identities: BTreeMap::new(),
         inputs_digest: String::new(),
@@ -242,7 +247,7 @@ fn headers() {
     offline.consulted = BTreeMap::from([(Target::Kind("main".into()), Consulted::Offline)]);
     assert!(text(&offline).starts_with("laconic plan  deployment shop, cluster main  (offline: state serial 4)\n"));
     offline.states[0].lineage.clear();
-    assert!(text(&offline).contains("(offline: no state yet, everything is a create)"));
+    assert!(text(&offline).contains("(offline: no state yet)"));
     let mut unknown = empty();
     let why = Consulted::Unknown("no answer".into());
     unknown.consulted = BTreeMap::from([(Target::Kind("main".into()), why)]);
@@ -268,7 +273,7 @@ fn drift() {
 fn outcomes_and_events() {
     let mut outcome = Outcome { added: 3, ..Outcome::default() };
     assert_eq!(
-        outcome::report(&outcome, Palette::plain()),
+        outcome::report(&outcome, outcome::Ending::APPLY, Palette::plain()),
         "Apply complete! Resources: 3 added, 0 changed, 0 destroyed.\n"
     );
     let web = address(ResourceType::Deployment, "web");
@@ -276,7 +281,7 @@ fn outcomes_and_events() {
     outcome.failed = vec![(web.clone(), "image not found\u{1b}[2J".into())];
     outcome.skipped = vec![(address(ResourceType::Ingress, "i"), web.clone())];
     outcome.not_started = vec![address(ResourceType::Job, "j")];
-    golden("incomplete.txt", &outcome::report(&outcome, Palette::plain()));
+    golden("incomplete.txt", &outcome::report(&outcome, outcome::Ending::APPLY, Palette::plain()));
     let events = [
         Event::Started { address: web.clone(), operation: Operation::Create },
         Event::Waiting {
@@ -287,7 +292,8 @@ fn outcomes_and_events() {
         Event::Done { address: web, operation: Operation::Create, took: Duration::from_secs(12) },
         Event::Ended { outcome },
     ];
-    let lines: String = events.iter().map(|event| events_json::event("2026-11-20T10:00:00Z", event)).collect();
+    let lines: String =
+        events.iter().map(|event| events_json::event("2026-11-20T10:00:00Z", event, outcome::Ending::APPLY)).collect();
     golden("events.json", &lines);
 }
 
@@ -333,4 +339,11 @@ fn the_findings_page_lists_every_code() {
     for code in Code::ALL {
         assert!(page.contains(&format!("| {code} | {} | {} |", code.severity(), code.title())), "{code}");
     }
+}
+
+#[test]
+fn the_findings_page_is_the_one_in_the_book() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/findings.md");
+    let book = std::fs::read_to_string(page).unwrap();
+    assert!(book == laconic::commands::findings_page(), "`laconic findings-reference` prints the page as it is now");
 }

@@ -254,6 +254,10 @@ pub fn materialize(value: &Value, values: &SecretValues) -> Result<Value, Missin
 /// Masks an observed object: where `shape` (a desired or recorded form) has a placeholder, the observed text becomes
 /// the same placeholder with its fingerprint; every other member of a Secret's `data` and `stringData` is masked too.
 pub fn mask_observed(observed: &mut Value, shape: Option<&Value>, fingerprinter: Option<&Fingerprinter>) {
+    // kubectl keeps a copy of the whole object, secrets included, in this annotation.
+    if let Some(annotations) = observed.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
     if let Some(shape) = shape {
         mask_by_shape(observed, shape, fingerprinter);
     }

@@ -135,6 +135,9 @@ pub struct State {
     pub tenants: BTreeMap<String, Tenant>,
     /// The operation that was begun and never ended, if one was.
     pub interrupted: Option<String>,
+    /// How many records the journal holds beyond the snapshot of that serial: with it, two readings tell whether anything
+    /// was written in between.
+    pub journaled: u64,
 }
 
 impl State {
@@ -151,6 +154,7 @@ impl State {
             resources: BTreeMap::new(),
             tenants: BTreeMap::new(),
             interrupted: None,
+            journaled: 0,
         }
     }
 
@@ -246,6 +250,7 @@ impl State {
     ///
     /// A record about a resource that is not recorded (a second `Gone`, say) changes nothing: replay is idempotent.
     pub fn fold(&mut self, record: JournalRecord) {
+        self.journaled += 1;
         match record {
             JournalRecord::Begin { operation, time, target, .. } => {
                 self.interrupted = Some(format!("{operation} begun {time}"));

@@ -111,7 +111,7 @@ fn bodies(state: &State) -> impl Iterator<Item = &Body> {
 /// When they do not.
 pub fn assert_same(found: &State, expected: &State) {
     let bare = |state: &State| {
-        let mut state = State { lineage: String::new(), serial: 0, simulated: false, ..state.clone() };
+        let mut state = State { lineage: String::new(), serial: 0, simulated: false, journaled: 0, ..state.clone() };
         for recorded in state.resources.values_mut() {
             recorded.desired.value = None;
             recorded.observed.value = None;

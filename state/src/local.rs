@@ -184,7 +184,7 @@ impl LocalStore {
             FileError::System(error) => storage(scope, "read", path, &error),
             FileError::Damaged(problem) => {
                 let advice = self.advice(scope, directory, path);
-                StateError::Damaged { scope: scope.clone(), detail: format!("{}: {problem}. {advice}", path.display()) }
+                StateError::Damaged { scope: scope.clone(), detail: format!("{}: {problem}\n{advice}", path.display()) }
             }
         }
     }

@@ -218,6 +218,7 @@ impl StateStore for MemoryStore {
         let Some(kept) = inner.scopes.get_mut(scope) else { return Ok(0) };
         let mut state = unload(state, &mut kept.bodies);
         kept.journal.clear();
+        state.journaled = 0;
         if state != kept.snapshot {
             state.serial += 1;
             kept.snapshot = state;

@@ -17,6 +17,11 @@ fn deployment(name: &str, shape: &Shape) -> CompiledDeployment {
     compiled(name, &directory(name, CLUSTER, shape)).0
 }
 
+/// Every fault is tried at every call, so the deployments are small ones: two pods, one host now and then.
+fn small(shape: Shape) -> Shape {
+    Shape { pods: shape.pods.min(2), hosts: u8::from(shape.hosts == 2 && shape.tag == 0), ..shape }
+}
+
 /// Runs `deployments` again, with the consents of the first run and no others, until nothing is left to do.
 fn converges(
     universe: &Universe,
@@ -49,8 +54,9 @@ proptest! {
 
     #[test]
     fn a_fault_at_any_call_is_recovered_from(
-        (first, other, picks, joined) in (shape(), shape(), any::<u16>(), proptest::bool::weighted(0.15))
+        (first, other, picks, joined) in (shape(), shape(), any::<u16>(), proptest::bool::weighted(0.1))
     ) {
+        let (first, other) = (small(first), small(other));
         let second = successor(first.clone(), &other, picks);
         let second = if joined { Shape { umbrella: first.umbrella, ..second } } else { second };
         let neighbour = Shape { umbrella: first.umbrella, pods: 1, ..other };
@@ -87,6 +93,7 @@ proptest! {
 
     #[test]
     fn a_crash_at_any_record_is_recovered_from((first, other, picks) in (shape(), shape(), any::<u16>())) {
+        let (first, other) = (small(first), small(other));
         let second = successor(first.clone(), &other, picks);
         let (first, second) = (deployment("shop", &first), [deployment("shop", &second)]);
         let before = Universe::default();

@@ -39,6 +39,15 @@ pub struct DeployArgs {
     pub command: DeployCommand,
 }
 
+/// How a deployment directory is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DialectChoice {
+    /// Compose as compose means it.
+    Compose,
+    /// As laconic-so reads it.
+    LaconicSo,
+}
+
 /// Where a deployment goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum DeployTo {
@@ -80,6 +89,9 @@ pub enum DeployCommand {
         /// Bring an existing directory up to date with spec and stack
         #[arg(long)]
         update: bool,
+        /// How the directory is read; without it an update keeps what is, and a new one is read as compose means it
+        #[arg(long, value_name = "DIALECT")]
+        dialect: Option<DialectChoice>,
         /// The deployment-id, instead of a new one
         #[arg(long, value_name = "ID", hide = true)]
         deployment_id: Option<String>,

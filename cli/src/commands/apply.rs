@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use laconic_engine::plan::Mode;
+use laconic_engine::secret::SecretValues;
 
 use crate::applying::{Order, carry_out, counting};
 use crate::args::ApplyArgs;
@@ -32,6 +33,7 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
     let order = Order {
         plan: planned.plan,
         directories: planned.directories,
+        live_secrets: planned.live_secrets,
         host,
         carrying: &arguments.carrying,
         showing: &arguments.showing,
@@ -52,6 +54,9 @@ fn saved(session: &Session, arguments: &ApplyArgs, path: &Path) -> Result<Exit> 
     let Some(host) = session.wire.host()? else {
         return Err(Problem::NoLiveAccess { command: "apply", offline: false });
     };
+    if plan.deployments.iter().any(|name| !file.directories.contains_key(name)) {
+        return Err(Problem::NoIdentity { command: "apply" });
+    }
     let given = consents(&arguments.planning.consents);
     plan.consents_given.extend(given.iter().cloned());
     let store = session.wire.store(&file.directories);
@@ -62,6 +67,7 @@ fn saved(session: &Session, arguments: &ApplyArgs, path: &Path) -> Result<Exit> 
     let order = Order {
         plan,
         directories: file.directories,
+        live_secrets: SecretValues::new(),
         host,
         carrying: &arguments.carrying,
         showing: &arguments.showing,

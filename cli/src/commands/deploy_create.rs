@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use laconic_engine::compile::{DeploymentSource, Layout, check, compile};
 use laconic_engine::spec::{DeploymentFile, Dialect};
 
+use crate::args::DialectChoice;
 use crate::deployment_directory::{Build, build, install, update};
 use crate::error::{Exit, Problem, Result, file};
-use crate::inputs::{Input, find_stack, read_identity};
+use crate::inputs::{Input, find_stack, read_identity, without_unnamed_stack};
 use crate::session::Session;
 use crate::view::finding::all_with_source;
+use crate::view::style::clean;
 
 /// What is to be made.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Wanted<'a> {
     pub directory: &'a Path,
     /// Whether it is there and is brought up to date.
     pub update: bool,
+    /// How it is read, instead of as before or as compose means it.
+    pub dialect: Option<DialectChoice>,
     /// The deployment-id, instead of a new one.
     pub deployment_id: Option<&'a str>,
     /// The cluster-id, instead of the running cluster's or a new one.
@@ -26,7 +30,6 @@ pub struct Wanted<'a> {
 
 /// Runs it.
 pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
-    let spec_file = session.common.spec_file.clone().unwrap_or_else(|| PathBuf::from("spec.yml"));
     let exists = std::fs::symlink_metadata(wanted.directory).is_ok();
     if exists && !wanted.update {
         return Err(Problem::Exists { path: wanted.directory.to_owned(), hint: "`--update` brings it up to date" });
@@ -44,9 +47,16 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
     };
     let target = real_parent.join(name);
 
-    let stack = find_stack(&root, &spec_file, session.common.stack.as_deref())?;
     let mut identity = identity(session, wanted, &target)?;
+    if let Some(dialect) = wanted.dialect {
+        identity.dialect = match dialect {
+            DialectChoice::Compose => Dialect::Compose,
+            DialectChoice::LaconicSo => Dialect::LaconicSo,
+        };
+    }
+    let (spec_file, stack) = sources(session, wanted, &identity, &root)?;
     let absolute = |path: &str| laconic_engine::source::join_path(&root.to_string_lossy(), path);
+    let (before, stack_before) = (identity.spec_source.take(), identity.stack_source.take());
     identity.spec_source = Some(absolute(&spec_file.to_string_lossy()));
     identity.stack_source = Some(absolute(&stack));
     let source = DeploymentSource {
@@ -61,10 +71,10 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
     // Every file rule first: with an error nothing is made.
     let compilation = compile(&input.source, &reader);
     let texts = compilation.texts;
-    let findings = compilation.findings.iter().map(|finding| (finding, &texts));
+    let all = without_unnamed_stack(compilation.findings);
+    let findings = all.iter().map(|finding| (finding, &texts));
     session.output.remark(&all_with_source(findings, session.output.error_palette));
-    let errors =
-        compilation.findings.iter().filter(|finding| finding.severity == laconic_engine::code::Severity::Error).count();
+    let errors = all.iter().filter(|finding| finding.severity == laconic_engine::code::Severity::Error).count();
     let checked = check(&input.source, &reader).deployment;
     let (0, Some(checked), Some(compiled)) = (errors, checked, compilation.deployment) else {
         return Err(Problem::InvalidInput { errors: errors.max(1) });
@@ -85,6 +95,16 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
     if wanted.update {
         update(temporary.path(), &target, &checked)?;
         session.output.print(&format!("Updated {}.\n", wanted.directory.display()))?;
+        // What it was made from before, said once it is made from something else.
+        let sources = [("spec", before, &identity.spec_source), ("stack", stack_before, &identity.stack_source)];
+        for (what, before, now) in sources {
+            if let (Some(before), Some(now)) = (before, now)
+                && before != *now
+            {
+                let text = format!("The {what} was {} before and is {} now.\n", clean(&before), clean(now));
+                session.output.print(&text)?;
+            }
+        }
     } else {
         install(temporary, &target)?;
         session.output.print(&format!(
@@ -95,6 +115,42 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
         ))?;
     }
     Ok(Exit::Done)
+}
+
+/// The spec and the stack: as named; on update else those the directory was made from, never what lies around here.
+fn sources(
+    session: &Session,
+    wanted: &Wanted<'_>,
+    identity: &DeploymentFile,
+    root: &Path,
+) -> Result<(PathBuf, String)> {
+    let common = &session.common;
+    if let Some(spec_file) = &common.spec_file {
+        return Ok((spec_file.clone(), find_stack(root, spec_file, common.stack.as_deref())?));
+    }
+    if !wanted.update {
+        let spec_file = PathBuf::from("spec.yml");
+        let stack = find_stack(root, &spec_file, common.stack.as_deref())?;
+        return Ok((spec_file, stack));
+    }
+    let gone = |what: &'static str, source: Option<&String>| Problem::SourceGone {
+        directory: wanted.directory.to_owned(),
+        what,
+        source: source.cloned(),
+    };
+    // Below the current directory a path is shown as a person would write it.
+    let short = |path: &str| Path::new(path).strip_prefix(root).unwrap_or(Path::new(path)).to_owned();
+    let recorded = identity.spec_source.as_ref().filter(|path| root.join(path).is_file());
+    let Some(recorded) = recorded else { return Err(gone("spec", identity.spec_source.as_ref())) };
+    let spec_file = short(recorded);
+    let stack = match (&common.stack, &identity.stack_source) {
+        (None, Some(stack)) if root.join(stack).join("stack.yml").is_file() => {
+            short(stack).to_string_lossy().into_owned()
+        }
+        (None, Some(stack)) => return Err(gone("stack", Some(stack))),
+        (named, _) => find_stack(root, &spec_file, named.as_deref())?,
+    };
+    Ok((spec_file, stack))
 }
 
 fn parent_of(path: &Path) -> PathBuf {

@@ -25,6 +25,7 @@ pub fn run(session: &Session, arguments: &DestroyArgs) -> Result<Exit> {
     let order = Order {
         plan: planned.plan,
         directories: planned.directories,
+        live_secrets: planned.live_secrets,
         host,
         carrying: &arguments.carrying,
         showing: &arguments.showing,

@@ -3,12 +3,14 @@
 use laconic_engine::address::Scope;
 use laconic_engine::apply::{LockMode, StateError};
 use laconic_engine::plan::{Consulted, Mode};
+use laconic_engine::state::State;
 use serde_json::json;
 
 use crate::args::Planning;
 use crate::error::{Exit, Problem, Result};
 use crate::planning::{Wanted, make};
 use crate::session::Session;
+use crate::view::style::clean;
 use crate::view::{drift_text, plan_json};
 
 /// Runs it.
@@ -40,19 +42,36 @@ pub fn run(session: &Session) -> Result<Exit> {
             Consulted::Unknown(why) => Some(format!("{}: {why}", target.name())),
             Consulted::Live | Consulted::Offline => None,
         })
+        .chain(planned.unseen.iter().map(|(target, why)| format!("{}: {why}", target.name())))
+        .collect();
+    let complete = details.is_empty();
+    let unrecorded: Vec<&str> = plan
+        .deployments
+        .iter()
+        .map(String::as_str)
+        .filter(|name| planned.states.get(&Scope::deployment(name)).is_none_or(State::is_new))
         .collect();
     if session.output.json {
         let drift: Vec<_> = plan.drift.iter().map(plan_json::drift).collect();
         session.output.print_json(&json!({
             "format_version": plan_json::FORMAT_VERSION,
-            "drifted": !plan.drift.is_empty(),
+            "complete": complete,
+            "drifted": (complete || !plan.drift.is_empty()).then_some(!plan.drift.is_empty()),
+            "not_recorded": unrecorded,
             "unreachable": details,
             "deployments": plan.deployments,
             "resource_drift": drift,
         }))?;
-    } else if details.is_empty() || !plan.drift.is_empty() {
-        // "No drift" is only said by one who could look.
-        session.output.print(&drift_text::report(&plan.drift, session.output.palette))?;
+    } else {
+        if !unrecorded.is_empty() {
+            let names: Vec<String> = unrecorded.iter().map(|name| clean(name)).collect();
+            session.output.print(&format!("Nothing is recorded of {} yet.\n", names.join(", ")))?;
+        }
+        // "No drift" is only said by one who could look, and of something.
+        let says_something = complete && unrecorded.len() < plan.deployments.len();
+        if says_something || !plan.drift.is_empty() {
+            session.output.print(&drift_text::report(&plan.drift, session.output.palette))?;
+        }
     }
     if !details.is_empty() {
         return Err(Problem::Unreachable { details });

@@ -35,6 +35,7 @@ pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
     let order = Order {
         plan: planned.plan,
         directories: planned.directories,
+        live_secrets: planned.live_secrets,
         host,
         carrying: &arguments.carrying,
         showing: &arguments.showing,

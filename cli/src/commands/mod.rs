@@ -51,10 +51,11 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
                 };
                 deploy_init::run(session, &wanted)
             }
-            DeployCommand::Create { deployment_dir, update, deployment_id, cluster_id } => {
+            DeployCommand::Create { deployment_dir, update, dialect, deployment_id, cluster_id } => {
                 let wanted = deploy_create::Wanted {
                     directory: deployment_dir,
                     update: *update,
+                    dialect: *dialect,
                     deployment_id: deployment_id.as_deref(),
                     cluster_id: cluster_id.as_deref(),
                 };

@@ -49,6 +49,9 @@ fn next(session: &Session, arguments: &PlanArgs, planned: &Planned) -> Option<St
         if !plan.has_work() || plan.refusals().next().is_some() {
             return Some(saved);
         }
+        if let Some(first) = create_first(session, planned) {
+            return Some(format!("{saved}\n\n{first}"));
+        }
         return Some(format!(
             "{saved}\n\nTo perform exactly these actions:\n    laconic apply {}{consents}",
             path.display()
@@ -57,10 +60,40 @@ fn next(session: &Session, arguments: &PlanArgs, planned: &Planned) -> Option<St
     if !plan.has_work() || arguments.offline || plan.refusals().next().is_some() {
         return None;
     }
+    if let Some(first) = create_first(session, planned) {
+        return Some(first);
+    }
     let verb = if arguments.destroy { "destroy" } else { "apply" };
-    let directories: Vec<String> =
-        session.common.dirs.iter().map(|directory| format!(" --dir {}", directory.display())).collect();
     let bound =
         if consents.is_empty() { String::new() } else { format!(" --expect-plan={}{consents}", short_id(&plan.id)) };
-    Some(format!("To perform these actions:\n    laconic {verb}{}{bound}", directories.concat()))
+    Some(format!("To perform these actions:\n    laconic {verb}{}{bound}", again(session, arguments)))
+}
+
+/// A plan of a spec that is no deployment yet is not carried out.
+fn create_first(session: &Session, planned: &Planned) -> Option<String> {
+    let homeless = planned.plan.deployments.iter().any(|name| !planned.directories.contains_key(name));
+    homeless.then(|| {
+        let sources = sources(session);
+        format!(
+            "To make it a deployment, which can be applied:\n    laconic deploy create{sources} --deployment-dir DIR"
+        )
+    })
+}
+
+/// The spec and the stack of the command line, for another one.
+fn sources(session: &Session) -> String {
+    let common = &session.common;
+    let spec = common.spec_file.iter().map(|path| format!(" --spec-file {}", path.display()));
+    let stack = common.stack.iter().map(|path| format!(" --stack {}", path.display()));
+    spec.chain(stack).collect()
+}
+
+/// What this plan was made with, for the command that makes it again.
+fn again(session: &Session, arguments: &PlanArgs) -> String {
+    let planning = &arguments.planning;
+    let directories = session.common.dirs.iter().map(|directory| format!(" --dir {}", directory.display()));
+    let replace = planning.replace.iter().map(|address| format!(" --replace {address}"));
+    let skip = planning.skip_cluster_management.then(|| " --skip-cluster-management".to_owned());
+    let rerun = planning.rerun_jobs.then(|| " --rerun-jobs".to_owned());
+    std::iter::once(sources(session)).chain(directories).chain(replace).chain(skip).chain(rerun).collect()
 }

@@ -34,6 +34,9 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
             session.output.remark(&format!("{object} deleted\n"));
         }
         SimulateCommand::Fault { kind, steps } => {
+            if *kind == FaultKind::DiesAfter && steps.is_none() {
+                return Err(wrong("`dies-after` needs the number of steps: `laconic simulate fault dies-after N`"));
+            }
             let steps = steps.unwrap_or(1);
             // Only what changes the world counts: how often laconic looks is its own affair.
             let set = match kind {

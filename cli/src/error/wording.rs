@@ -27,6 +27,9 @@ impl Problem {
             Self::NotADeployment { directory, lacks } => {
                 format!("`{}` is not a deployment directory: it has no {lacks}", directory.display())
             }
+            Self::NoIdentity { command } => {
+                format!("`{command}` needs a deployment, and a spec alone is none: it has no ids and no state")
+            }
             Self::SameName { name, first, second } => {
                 format!("two deployments are called `{name}`: {first} and {second}")
             }
@@ -35,12 +38,18 @@ impl Problem {
                 format!("there is no stack `{stack}`: no stack.yml in {}", looked.join(" or "))
             }
             Self::StackNotNamed => "no stack is named".to_owned(),
-            Self::InvalidInput { errors: 1 } => "1 error in the input; there is no plan".to_owned(),
-            Self::InvalidInput { errors } => format!("{errors} errors in the input; there is no plan"),
+            Self::InvalidInput { errors: 1 } => "1 error in the input".to_owned(),
+            Self::InvalidInput { errors } => format!("{errors} errors in the input"),
             Self::File { path, verb, detail } => format!("`{}` cannot be {verb}: {detail}", path.display()),
             Self::Exists { path, .. } => format!("`{}` exists already and is left as it is", path.display()),
             Self::NothingToUpdate { directory } => {
                 format!("`{}` does not exist, so there is nothing to update", directory.display())
+            }
+            Self::SourceGone { directory, what, source: Some(source) } => {
+                format!("the {what} that `{}` was made from is gone: there is no `{source}`", directory.display())
+            }
+            Self::SourceGone { directory, what, source: None } => {
+                format!("the deployment.yml of `{}` does not say which {what} it was made from", directory.display())
             }
             Self::NotAPlanFile { path, detail } => format!("`{}` is not a plan file: {detail}", path.display()),
             Self::OtherWorld { plan_is_simulated: true } => {
@@ -105,6 +114,10 @@ impl Problem {
                 "`laconic --stack STACK deploy create --spec-file FILE --deployment-dir {}` makes one",
                 directory.display()
             )],
+            Self::NoIdentity { command } => vec![
+                "run `laconic deploy create --spec-file FILE --deployment-dir DIR` first".to_owned(),
+                format!("then `laconic {command} --dir DIR`; `--dir DIR` beside `--spec-file` takes the ids from DIR"),
+            ],
             Self::SameName { .. } => {
                 vec!["a deployment is called after its directory: rename one of the directories".to_owned()]
             }
@@ -115,8 +128,13 @@ impl Problem {
             Self::StackNotNamed => {
                 vec!["name it with `--stack DIR`, or with `stack:` in the spec".to_owned()]
             }
+            Self::File { detail, .. } | Self::Secrets { detail, .. } if is_full(detail) => {
+                vec!["make room on that disk and run it again".to_owned()]
+            }
             Self::Exists { hint, .. } => vec![(*hint).to_owned()],
             Self::NothingToUpdate { .. } => vec!["leave `--update` out to make it".to_owned()],
+            Self::SourceGone { what: "stack", .. } => vec!["name it with `--stack DIR`".to_owned()],
+            Self::SourceGone { .. } => vec!["name it with `--spec-file FILE`, or restore it".to_owned()],
             Self::NotAPlanFile { .. } => vec!["`laconic plan --out FILE` writes one".to_owned()],
             Self::OtherWorld { plan_is_simulated: true } => {
                 vec!["name the same `--simulate HOSTDIR` as for the plan".to_owned()]
@@ -182,9 +200,21 @@ fn state_message(error: &StateError) -> String {
         StateError::Locked { scope, holder: Some(holder) } => {
             format!("the state of {scope} is locked by {}", holder_text(holder))
         }
+        // The first line says what is damaged; the others say what to do.
+        StateError::Damaged { scope, detail } => {
+            format!("the state of {scope} is damaged: {}", detail.lines().next().unwrap_or_default())
+        }
         other => other.to_string(),
     }
 }
+
+/// Whether the system said that there is no room.
+fn is_full(detail: &str) -> bool {
+    let detail = detail.to_lowercase();
+    ["no space left", "disk quota", "storage full", "quota exceeded"].iter().any(|words| detail.contains(words))
+}
+
+const FULL: &str = "make room on that disk and run it again: what was begun is recorded and is brought to its end";
 
 /// Who holds a lock, in one phrase.
 #[must_use]
@@ -201,14 +231,18 @@ fn state_hints(error: &StateError) -> Vec<String> {
             "wait until it is done; a lock goes away with its process".to_owned(),
             "`laconic state unlock` removes one whose holder is known to be dead".to_owned(),
         ],
-        StateError::Damaged { .. } => vec![
-            "nothing was overwritten; earlier generations lie beside it, `laconic state history` lists them".to_owned(),
-        ],
+        StateError::Damaged { detail, .. } => detail
+            .lines()
+            .skip(1)
+            .map(ToOwned::to_owned)
+            .chain(["nothing was overwritten; `laconic state history` lists the earlier generations".to_owned()])
+            .collect(),
         StateError::Newer { .. } => vec!["use the newer laconic that wrote it".to_owned()],
         StateError::Foreign { .. } => {
             vec!["use the directories it was made with; `--simulate` belongs to state made with it".to_owned()]
         }
         StateError::Stale { .. } => vec!["make the plan again".to_owned()],
+        StateError::Storage { detail, .. } if is_full(detail) => vec![FULL.to_owned()],
         StateError::Storage { .. } => Vec::new(),
     }
 }

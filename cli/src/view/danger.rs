@@ -99,9 +99,12 @@ pub fn risk(plan: &Plan, palette: Palette) -> Option<String> {
     if risks.is_empty() && missing.is_empty() {
         return None;
     }
-    let mut line = format!("Risk: {}.", if risks.is_empty() { "see above".to_owned() } else { risks.join(", ") });
-    if !missing.is_empty() {
-        let _ = write!(line, "  Consent needed: {}", clean(&missing.join(" ")));
+    let mut parts = Vec::new();
+    if !risks.is_empty() {
+        parts.push(format!("Risk: {}.", risks.join(", ")));
     }
-    Some(palette.bad(&line))
+    if !missing.is_empty() {
+        parts.push(format!("Consent needed: {}", clean(&missing.join(" "))));
+    }
+    Some(palette.bad(&parts.join("  ")))
 }

@@ -5,6 +5,7 @@ use laconic_engine::apply::{Event, Operation, Readiness};
 use laconic_engine::plan::Plan;
 use serde_json::{Value, json};
 
+use crate::view::outcome::Ending;
 use crate::view::{plan_json, progress};
 
 /// One line.
@@ -63,9 +64,9 @@ pub fn problem(time: &str, message: &str, code: Option<&str>, hints: &[String]) 
     line(time, "error", message, "diagnostic", json!({"diagnostic": diagnostic}))
 }
 
-/// One event; some are for people only and give nothing.
+/// One event; some are for people only and give nothing. The last one is worded by how it ended.
 #[must_use]
-pub fn event(time: &str, event: &Event) -> String {
+pub fn event(time: &str, event: &Event, ending: Ending) -> String {
     let message = progress::sentence(event, false).unwrap_or_default();
     let hook = |address: &Address, operation: Operation, seconds: u64| json!({"hook": {"resource": resource(address), "action": word(operation), "elapsed_seconds": seconds}});
     match event {
@@ -107,7 +108,7 @@ pub fn event(time: &str, event: &Event) -> String {
                 "skipped": outcome.skipped.len(),
                 "not_started": outcome.not_started.len(),
             });
-            let message = super::outcome::last_line(outcome);
+            let message = super::outcome::last_line(outcome, ending);
             line(time, "info", &message, "change_summary", json!({"changes": changes}))
         }
     }

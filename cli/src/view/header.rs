@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use laconic_engine::address::Scope;
-use laconic_engine::plan::{Consulted, Mode, Plan};
+use laconic_engine::plan::{Action, Consulted, Mode, Plan};
 
 use crate::view::style::{Palette, clean, count};
 
@@ -78,8 +78,12 @@ fn state(plan: &Plan) -> String {
         .filter(|state| matches!(&state.scope, Scope::Deployment(name) if plan.deployments.iter().any(|own| **own == **name)))
         .collect();
     let known = own.iter().filter(|state| !state.lineage.is_empty()).count();
+    let only_creates = plan.mode == Mode::Apply
+        && !plan.changes.is_empty()
+        && plan.changes.iter().all(|change| change.action == Action::Create);
     match own.as_slice() {
-        _ if known == 0 && plan.mode == Mode::Apply => "no state yet, everything is a create".to_owned(),
+        _ if known == 0 && only_creates => "no state yet, everything is a create".to_owned(),
+        _ if known == 0 && plan.mode == Mode::Apply => "no state yet".to_owned(),
         _ if known == 0 => "no state".to_owned(),
         [one] => format!("state serial {}", one.serial),
         _ if known == own.len() => format!("{} states", own.len()),

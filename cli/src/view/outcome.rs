@@ -3,12 +3,39 @@
 use std::fmt::Write as _;
 
 use laconic_engine::apply::Outcome;
+use laconic_engine::plan::{Action, Mode, Plan};
 
 use crate::view::style::{Palette, clean, count};
 
+/// What ended, for the last line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// `Apply`, `Import`, `Rehearsal`.
+    pub what: &'static str,
+    /// How many resources were taken into state.
+    pub imported: usize,
+}
+
+impl Ending {
+    /// The end of an ordinary apply.
+    pub const APPLY: Self = Self { what: "Apply", imported: 0 };
+
+    /// The end of carrying out a plan.
+    #[must_use]
+    pub fn of(plan: &Plan, rehearsed: bool, outcome: &Outcome) -> Self {
+        let what = match plan.mode {
+            _ if rehearsed => "Rehearsal",
+            Mode::Import => "Import",
+            Mode::Apply | Mode::Destroy => "Apply",
+        };
+        let is_import = |address| plan.change(address).is_some_and(|change| change.action == Action::Import);
+        Self { what, imported: outcome.done.iter().filter(|(address, _)| is_import(address)).count() }
+    }
+}
+
 /// The report. What is done is listed only when something else is not.
 #[must_use]
-pub fn report(outcome: &Outcome, palette: Palette) -> String {
+pub fn report(outcome: &Outcome, ending: Ending, palette: Palette) -> String {
     let mut text = String::new();
     if !outcome.is_complete() {
         if !outcome.done.is_empty() {
@@ -38,7 +65,7 @@ pub fn report(outcome: &Outcome, palette: Palette) -> String {
         }
         text.push('\n');
     }
-    let line = last_line(outcome);
+    let line = last_line(outcome, ending);
     let line = if outcome.is_complete() { palette.good(&line) } else { palette.bad(&line) };
     let _ = writeln!(text, "{line}");
     text
@@ -46,13 +73,18 @@ pub fn report(outcome: &Outcome, palette: Palette) -> String {
 
 /// `Apply complete! Resources: 3 added, 1 changed, 0 destroyed.`
 #[must_use]
-pub fn last_line(outcome: &Outcome) -> String {
-    let resources =
-        format!("Resources: {} added, {} changed, {} destroyed", outcome.added, outcome.changed, outcome.destroyed);
+pub fn last_line(outcome: &Outcome, ending: Ending) -> String {
+    let Ending { what, imported } = ending;
+    let others = format!("{} added, {} changed, {} destroyed", outcome.added, outcome.changed, outcome.destroyed);
+    let resources = match imported {
+        0 if what != "Import" => format!("Resources: {others}"),
+        _ if outcome.added + outcome.changed + outcome.destroyed == 0 => format!("Resources: {imported} imported"),
+        _ => format!("Resources: {imported} imported, {others}"),
+    };
     if outcome.is_complete() {
-        return format!("Apply complete! {resources}.");
+        return format!("{what} complete! {resources}.");
     }
-    let mut line = format!("Apply incomplete. {resources}; {}", count(outcome.failed.len(), "failure"));
+    let mut line = format!("{what} incomplete. {resources}; {}", count(outcome.failed.len(), "failure"));
     let not_done = outcome.skipped.len() + outcome.not_started.len();
     if not_done > 0 {
         let _ = write!(line, ", {not_done} not begun");

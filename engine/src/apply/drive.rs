@@ -14,11 +14,11 @@ use crate::address::{Address, ResourceType, Scope};
 use crate::apply::enact::{StepDone, StepFailure, enact, wait_until_ready, waits};
 use crate::apply::event::{Event, Outcome};
 use crate::apply::options::{Apply, ApplyError};
-use crate::apply::ports::Operation;
+use crate::apply::ports::{ObserveRequest, Operation, TargetRequest};
 use crate::apply::record::Recorder;
 use crate::apply::schedule::{Schedule, ScheduledStep, StepKind};
 use crate::plan::change::{Action, Change, Reason};
-use crate::resource::{Observed, Target};
+use crate::resource::{ClusterIdentity, Observed, Target};
 
 /// What views are told through. Futures in hand share it.
 pub(crate) type Sink<'a> = Mutex<&'a mut (dyn FnMut(&Event) + Send)>;
@@ -52,7 +52,7 @@ pub async fn drive(apply: Apply<'_>, events: &mut (dyn FnMut(&Event) + Send)) ->
     let mut schedule = Schedule::of(plan).map_err(ApplyError::Inconsistent)?;
     check_secrets(&apply)?;
     let mut recorder = Recorder::open(&apply)?;
-    check_world(&apply).await?;
+    check_world(&apply, recorder.identities()).await?;
     let sink: Sink<'_> = Mutex::new(events);
     tell(&sink, &Event::Begun { plan: plan.id.clone(), steps: schedule.len() });
     recorder.begin()?;
@@ -236,30 +236,41 @@ fn check_secrets(apply: &Apply<'_>) -> Result<(), ApplyError> {
     Ok(())
 }
 
-/// The world answers, and as the one the plan saw.
-async fn check_world(apply: &Apply<'_>) -> Result<(), ApplyError> {
-    let targets: BTreeSet<&Target> = apply.plan.changes.iter().map(|change| &change.target).collect();
-    let request = targets.into_iter().map(|target| (target.clone(), Default::default())).collect();
+/// The world answers, and as the one the plan saw or the state knows.
+async fn check_world(apply: &Apply<'_>, recorded: &BTreeMap<Target, ClusterIdentity>) -> Result<(), ApplyError> {
+    let mut request = ObserveRequest::new();
+    for change in &apply.plan.changes {
+        let entry: &mut TargetRequest = request.entry(change.target.clone()).or_default();
+        if change.assumed && change.key.resource_type.is_kubernetes() {
+            entry.keys.insert(change.key.clone());
+        }
+    }
     let world = apply.provider.observe(&request).await;
     for (target, observed) in &world {
-        if let Observed::Unknown(reason) = &observed.cluster {
+        let name = target.name();
+        let unseen = match (&observed.cluster, &observed.objects) {
+            (Observed::Unknown(reason), _) | (_, Err(reason)) => Some(reason),
+            _ => None,
+        };
+        if let Some(reason) = unseen {
             let why = crate::plan::danger::unknown_text(reason);
-            return Err(ApplyError::Unseen(format!("the cluster `{}` was not seen: {why}", target.name())));
+            return Err(ApplyError::Unseen(format!("the cluster `{name}` was not seen: {why}")));
         }
-        let planned = apply.plan.identities.get(target);
-        if let (Some(planned), Some(seen)) = (planned, &observed.identity)
-            && planned != seen
-        {
-            return Err(ApplyError::Stale(format!(
-                "another cluster answers as `{}` than when it was made",
-                target.name()
-            )));
-        }
-        let makes_cluster = target.kind_cluster().is_some_and(|name| {
-            apply.plan.change(&Address::kind_cluster(name)).is_some_and(|change| change.action == Action::Create)
-        });
-        if planned.is_some() && matches!(observed.cluster, Observed::Absent) && !makes_cluster {
-            return Err(ApplyError::Stale(format!("the cluster `{}` is gone since it was made", target.name())));
+        let cluster = target.kind_cluster().and_then(|name| apply.plan.change(&Address::kind_cluster(name)));
+        let makes_cluster = cluster.is_some_and(|change| change.action == Action::Create);
+        let finishes_cluster = cluster.is_some_and(|change| change.reason == Reason::Interrupted);
+        // A plan that nobody looked for has no identities: then the recorded ones count.
+        let known = apply.plan.identities.get(target).or_else(|| recorded.get(target));
+        match (known, &observed.cluster, &observed.identity) {
+            (Some(known), Observed::Present(_), Some(seen)) if known != seen && !finishes_cluster => {
+                return Err(ApplyError::Stale(format!(
+                    "another cluster answers as `{name}` than the one it was made for"
+                )));
+            }
+            (Some(_), Observed::Absent, _) if !makes_cluster && !finishes_cluster => {
+                return Err(ApplyError::Stale(format!("the cluster `{name}` is gone since it was made")));
+            }
+            _ => {}
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use crate::apply::event::Event;
 use crate::apply::options::Apply;
 use crate::apply::ports::{EnactError, Enacted, Operation, Readiness, Step};
 use crate::apply::schedule::StepKind;
-use crate::plan::change::Change;
+use crate::plan::change::{Change, Reason};
 use crate::plan::survey::FIELD_MANAGER;
 use crate::resource::ClusterIdentity;
 
@@ -129,11 +129,13 @@ async fn with_retries(
                 apply.clock.sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            // A create that was interrupted, or whose answer was lost: the object is ours, and is brought to its form.
+            // A create of ours whose answer was lost, in this run or in an interrupted one: the object is brought to its
+            // form. Our name alone proves nothing, other deployments apply under it too.
             EnactError::Exists { uid, managers }
                 if step.operation == Operation::Create
+                    && (attempt > 1 || change.reason == Reason::Interrupted)
                     && (managers.iter().any(|manager| manager == FIELD_MANAGER)
-                        || (attempt > 1 && change.address.resource_type == ResourceType::KindCluster)) =>
+                        || change.address.resource_type == ResourceType::KindCluster) =>
             {
                 step.operation = Operation::Update;
                 step.expected_uid = Some(uid);

@@ -15,5 +15,5 @@ pub use ports::{
     Clock, EnactError, Enacted, LockGuard, LockHolder, LockMode, ObserveRequest, Operation, Provider, Readiness,
     StateError, StateStore, Step, TargetRequest,
 };
-pub use record::counts;
+pub use record::moved_on;
 pub use schedule::{Schedule, ScheduledStep, StepKind};

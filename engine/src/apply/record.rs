@@ -10,8 +10,8 @@ use crate::apply::options::{Apply, ApplyError};
 use crate::apply::ports::StateError;
 use crate::apply::schedule::{ScheduledStep, StepKind};
 use crate::plan::change::{Action, Change, Reason};
-use crate::plan::{Mode, Plan};
-use crate::resource::Target;
+use crate::plan::{Mode, Plan, StateReference};
+use crate::resource::{ClusterIdentity, Target};
 use crate::state::{JournalRecord, State, Tenant, union};
 
 /// Keeps the journals of one apply.
@@ -21,6 +21,8 @@ pub(crate) struct Recorder<'a> {
     targets: BTreeMap<Scope, Target>,
     /// The registers of the clusters, by scope, as they are while the apply goes on.
     registers: BTreeMap<Scope, BTreeMap<String, Tenant>>,
+    /// Who the recorded targets are.
+    identities: BTreeMap<Target, ClusterIdentity>,
 }
 
 type Records = BTreeMap<Scope, Vec<JournalRecord>>;
@@ -30,22 +32,27 @@ impl<'a> Recorder<'a> {
     pub(crate) fn open(apply: &'a Apply<'a>) -> Result<Self, ApplyError> {
         let plan = apply.plan;
         let mut registers = BTreeMap::new();
+        let mut identities = BTreeMap::new();
         for reference in &plan.states {
             let state = apply.store.load(&reference.scope)?;
+            let target = state.target.clone().or_else(|| cluster_target(&reference.scope));
+            if let (Some(target), Some(identity)) = (target, state.identity.clone()) {
+                identities.insert(target, identity);
+            }
             if reference.scope.is_cluster() {
                 registers.insert(reference.scope.clone(), state.tenants.clone());
             }
-            if state.lineage != reference.lineage
-                || (counts(plan, &reference.scope) && state.serial != reference.serial)
-            {
-                return Err(ApplyError::Stale(format!(
-                    "the state of {} is at serial {}, the plan was made from serial {}",
-                    reference.scope, state.serial, reference.serial
-                )));
+            if let Some(moved_on) = moved_on(plan, reference, &state) {
+                return Err(ApplyError::Stale(moved_on));
             }
         }
         let targets = plan.changes.iter().map(|change| (change.address.scope.clone(), change.target.clone())).collect();
-        Ok(Self { apply, scopes: scopes(plan), targets, registers })
+        Ok(Self { apply, scopes: scopes(plan), targets, registers, identities })
+    }
+
+    /// Who the recorded targets are.
+    pub(crate) const fn identities(&self) -> &BTreeMap<Target, ClusterIdentity> {
+        &self.identities
     }
 
     fn append(&self, records: Records) -> Result<(), StateError> {
@@ -221,11 +228,27 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// Whether a state that moved on makes a plan stale. A cluster's register does so all the time, while deployments apply
-/// side by side on it; it matters only to a plan that changes the cluster.
+/// In what way a state is no longer the one a plan was made from, if it makes the plan stale.
+///
+/// A cluster's register moves on all the time, while deployments apply side by side on it; that matters only to a plan
+/// that changes the cluster.
 #[must_use]
-pub fn counts(plan: &Plan, scope: &Scope) -> bool {
-    !scope.is_cluster() || plan.changes.iter().any(|change| change.address.scope == *scope)
+pub fn moved_on(plan: &Plan, reference: &StateReference, state: &State) -> Option<String> {
+    let scope = &reference.scope;
+    if state.lineage != reference.lineage {
+        return Some(if reference.lineage.is_empty() {
+            format!("{scope} had no state when it was made and has one now")
+        } else {
+            format!("the state of {scope} is another one than when it was made")
+        });
+    }
+    let counts = !scope.is_cluster() || plan.changes.iter().any(|change| change.address.scope == *scope);
+    if counts && state.serial != reference.serial {
+        let (then, now) = (reference.serial, state.serial);
+        return Some(format!("the state of {scope} was at serial {then} when it was made and is at {now} now"));
+    }
+    (counts && state.journaled != reference.journaled)
+        .then(|| format!("an operation on {scope} was begun since it was made and did not end"))
 }
 
 fn cluster_target(scope: &Scope) -> Option<Target> {

@@ -11,7 +11,7 @@ use crate::address::ResourceType;
 use crate::compose::{ComposeFile, VolumeSource};
 use crate::place::Place;
 use crate::resource::Resource;
-use crate::source::{SourceEntry, SourceReader, join_path};
+use crate::source::{SourceEntry, SourceReader, join_path, normalize_path};
 use crate::value::hexadecimal;
 
 use super::check::host_path_volume_name;
@@ -90,15 +90,34 @@ fn read_directory(reader: &dyn SourceReader, path: &str) -> Option<Files> {
     )
 }
 
-/// A deployment directory has its copies of all ConfigMaps in one folder. In a repository a path that is not of the stack
-/// is meant from the spec file.
-fn read_configmap(reader: &dyn SourceReader, checked: &CheckedDeployment, name: &str, written: &str) -> Files {
-    let is_copy = checked.configmap_directory == "configmaps";
-    if is_copy || written.is_empty() || written.starts_with("./") {
-        return read_directory(reader, &join_path(&checked.configmap_directory, name)).unwrap_or_default();
+/// The path of a ConfigMap's files. A deployment directory has its copies of all ConfigMaps in one folder. In a repository
+/// nothing, or `./configmaps/NAME`, means the stack's `config/NAME`; another path is meant from the folder of the spec
+/// file. One that begins with `./` and is not there means the stack's folder too, as it does to laconic-so.
+pub(super) fn configmap_source(
+    reader: &dyn SourceReader,
+    configmap_directory: &str,
+    spec_file: &str,
+    name: &str,
+    written: &str,
+) -> String {
+    let of_stack = || join_path(configmap_directory, name);
+    let is_copy = configmap_directory == "configmaps";
+    if is_copy || written.is_empty() {
+        return of_stack();
     }
-    let folder = checked.spec.file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    read_bind(reader, &join_path(folder, written)).0
+    let folder = spec_file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let path = join_path(folder, written);
+    if !written.starts_with("./") {
+        return path;
+    }
+    let is_usual = normalize_path(written) == format!("configmaps/{name}");
+    let is_there = || matches!(reader.entry(&path), Ok(SourceEntry::Directory(_) | SourceEntry::File(_)));
+    if !is_usual && is_there() { path } else { of_stack() }
+}
+
+fn read_configmap(reader: &dyn SourceReader, checked: &CheckedDeployment, name: &str, written: &str) -> Files {
+    let path = configmap_source(reader, &checked.configmap_directory, &checked.spec.file, name, written);
+    read_bind(reader, &path).0
 }
 
 fn read_bind(reader: &dyn SourceReader, path: &str) -> (Files, Option<String>) {

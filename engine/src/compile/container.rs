@@ -77,7 +77,12 @@ pub(super) fn container(context: &Context<'_>, file: &ComposeFile, service: &Ser
     }
     object.insert("volumeMounts".to_owned(), mounts(context, service, takes_certificates).into());
     let own = spec.resources.container.get(name);
-    let resources = container_resources(own, &service.resources, &spec.resources.containers, context.naming.dialect);
+    let (resources, resource_places) =
+        container_resources(own, &service.resources, &spec.resources.containers, context.naming.dialect);
+    if let Some((_, first)) = resource_places.first() {
+        places.push((format!("{path}.resources"), first.clone()));
+    }
+    places.extend(resource_places.into_iter().map(|(below, place)| (format!("{path}.resources.{below}"), place)));
     if !resources.is_empty() {
         object.insert("resources".to_owned(), resources.into());
     }

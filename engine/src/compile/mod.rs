@@ -43,25 +43,22 @@ pub use input::{CheckedDeployment, Compilation, CompiledDeployment, ConfigVariab
 pub use kind_config::kind_config;
 pub use lower::lower;
 
-use crate::source::{SourceReader, join_path};
+use crate::source::SourceReader;
 use crate::spec::Located;
 
 /// The folder whose files become a ConfigMap of `configmaps:`. In a deployment directory that is its copy; in a
-/// repository an empty path, or one that begins with `./`, means the stack's `config/NAME`, and any other path is
-/// meant from the spec file.
+/// repository an empty path, `./configmaps/NAME`, or a path that begins with `./` and is not there, means the stack's
+/// `config/NAME`, and any other path is meant from the spec file.
 #[must_use]
 pub fn configmap_path(
     deployment: &CheckedDeployment,
     source: &DeploymentSource,
     name: &Located<String>,
     path: Option<&Located<String>>,
+    reader: &dyn SourceReader,
 ) -> String {
     let path = path.map(|path| path.value.as_str()).unwrap_or_default();
-    if source.layout == Layout::Directory || path.is_empty() || path.starts_with("./") {
-        return join_path(&deployment.configmap_directory, &name.value);
-    }
-    let folder = source.spec_file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    join_path(folder, path)
+    config_map::configmap_source(reader, &deployment.configmap_directory, &source.spec_file, &name.value, path)
 }
 
 /// Checks and lowers one deployment.

@@ -6,6 +6,7 @@ use crate::address::ResourceType;
 use crate::place::Place;
 use crate::resource::Resource;
 use crate::secret::{SecretExpression, SecretSource};
+use crate::source::join_path;
 
 use super::input::CheckedDeployment;
 use super::naming::Naming;
@@ -39,12 +40,23 @@ fn secret(
     naming.resource(ResourceType::Secret, short, attributes, place)
 }
 
+/// A file on the host. A relative path is meant from the deployment directory, as far as that is known: nobody else's
+/// directory may be taken for it later.
+fn file_source(checked: &CheckedDeployment, path: &str) -> SecretSource {
+    let is_relative = !path.starts_with(['/', '~']);
+    SecretSource::File(if is_relative && checked.directory.starts_with('/') {
+        join_path(&checked.directory, path)
+    } else {
+        path.to_owned()
+    })
+}
+
 /// The Secret that `registry-credentials` makes; `None` when server, user or token source is not given.
 pub(super) fn registry(checked: &CheckedDeployment, naming: &Naming<'_>) -> Option<Resource> {
     let credentials = checked.spec.registry_credentials.as_ref()?;
     let name = registry_secret_name(checked, naming)?;
     let token = match (&credentials.token_file, &credentials.token_env) {
-        (Some(file), _) => SecretSource::File(file.value.clone()),
+        (Some(file), _) => file_source(checked, &file.value),
         (None, Some(variable)) => SecretSource::Environment(variable.value.clone()),
         (None, None) => return None,
     };
@@ -91,7 +103,7 @@ pub(super) fn certificates(checked: &CheckedDeployment, naming: &Naming<'_>) -> 
     let files = checked.spec.ca_certificates.iter().enumerate();
     let data = files
         .map(|(index, file)| {
-            let expression = SecretExpression::Base64(SecretSource::File(file.value.clone()));
+            let expression = SecretExpression::Base64(file_source(checked, &file.value));
             (certificate_key(index), expression.placeholder())
         })
         .collect();

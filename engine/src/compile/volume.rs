@@ -223,9 +223,12 @@ fn on_kubernetes(
 
 fn storage_size(checked: &CheckedDeployment, naming: &Naming<'_>, name: &str) -> (String, Option<Place>) {
     let resources = &checked.spec.resources;
-    match resources.volume.get(name).or(resources.volumes.as_ref()) {
-        Some(written) => (size(&written.value.text, Notation::Spec, naming.dialect), Some(written.place.clone())),
-        None => (size("2Gi", Notation::Spec, naming.dialect), None),
+    let written = resources.volume.get(name).or(resources.volumes.as_ref());
+    let read = |text: &str| size(text, Notation::Spec, naming.dialect);
+    // The check has refused what is no size: an empty quantity is never written.
+    match written.and_then(|written| Some((read(&written.value.text)?, written.place.clone()))) {
+        Some((quantity, place)) => (quantity, Some(place)),
+        None => (read("2Gi").unwrap_or_else(|| "2Gi".to_owned()), None),
     }
 }
 

@@ -66,7 +66,8 @@ pub fn cascade(judgement: &mut Judgement<'_>) {
             let follows_now = matches!(judged.verdict.action, Action::NoOp | Action::Update)
                 && judged.verdict.finding.is_none()
                 && judged.item.desired.is_some()
-                && judged.item.recorded.is_some_and(|recorded| !recorded.completed);
+                && judged.item.recorded.is_some()
+                && !judged.completed;
             if follows_now {
                 judged.verdict.action = Action::Replace;
                 judged.verdict.reason = Reason::Cascade { cause: cause.clone() };

@@ -7,14 +7,11 @@ use crate::code::{Code, Severity};
 use crate::finding::{Consent, Finding};
 use crate::plan::Mode;
 use crate::plan::change::{Action, Reason};
-use crate::plan::decide::{ClusterFate, Presence};
-use crate::plan::difference::shrinks;
-use crate::plan::document::{BlastRadius, VolumeForecast, VolumeReason, VolumeVerdict};
-use crate::plan::forecast::claim_address;
+use crate::plan::decide::Presence;
+use crate::plan::document::{BlastRadius, VolumeForecast};
 use crate::plan::planner::{Judged, Judgement};
 use crate::plan::survey::{Belief, identity_state};
 use crate::resource::{Target, UnknownReason};
-use crate::state::VolumeStorage;
 
 /// Every danger of a plan.
 #[must_use]
@@ -23,7 +20,7 @@ pub fn dangers(judgement: &Judgement<'_>, forecast: &[VolumeForecast], radius: &
     identity(judgement, &mut findings);
     ownership(judgement, &mut findings);
     crate::plan::danger_cluster::cluster(judgement, radius, &mut findings);
-    volumes(judgement, forecast, &mut findings);
+    crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
     secrets(judgement, &mut findings);
     state(judgement, &mut findings);
@@ -43,6 +40,8 @@ pub fn unknown_text(reason: &UnknownReason) -> String {
 
 fn identity(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     moved_deployments(judgement, findings);
+    same_names(judgement, findings);
+    same_hosts(judgement, findings);
     for (target, belief) in &judgement.beliefs {
         let Belief::Doubted(UnknownReason::OtherIdentity(detail)) = belief else { continue };
         let name = target.name();
@@ -86,6 +85,59 @@ fn moved_deployments(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Another deployment is registered under this one's name: its objects would be taken for this one's.
+fn same_names(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    for deployment in &judgement.input.deployments {
+        let registered = crate::plan::forecast::registered_tenant(judgement, &deployment.target, &deployment.name);
+        let Some(other) = registered.filter(|other| {
+            other.deployment_id != deployment.tenant.deployment_id && other.directory != deployment.tenant.directory
+        }) else {
+            continue;
+        };
+        findings.push(
+            Finding::new(
+                Code::NamespaceOwned,
+                format!(
+                    "another deployment is called `{}`: {} in {}, this one is {} in {}",
+                    deployment.name,
+                    other.deployment_id,
+                    other.directory,
+                    deployment.tenant.deployment_id,
+                    deployment.tenant.directory
+                ),
+            )
+            .about(&deployment.name)
+            .help("a deployment is called after its directory: give this one's directory another name"),
+        );
+    }
+}
+
+/// A host that a registered neighbour serves already.
+fn same_hosts(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    if judgement.input.mode == Mode::Destroy {
+        return;
+    }
+    for (target, register) in crate::plan::planner::registers(judgement.input) {
+        let planned = |name: &str| judgement.input.deployments.iter().any(|deployment| deployment.name == name);
+        let neighbours = register.tenants.iter().filter(|(name, _)| !planned(name));
+        for (neighbour, tenant) in neighbours {
+            for deployment in judgement.input.deployments.iter().filter(|one| one.target == *target) {
+                for host in deployment.tenant.hosts.iter().filter(|host| tenant.hosts.contains(host)) {
+                    findings.push(
+                        Finding::new(
+                            Code::ObjectCollision,
+                            format!("`{neighbour}` on the same cluster serves the host {host} already"),
+                        )
+                        .about(&deployment.name)
+                        .as_severity(Severity::Refusal)
+                        .help("one of the two needs another `host-name`"),
+                    );
+                }
+            }
+        }
+    }
+}
+
 fn target_text(target: &Target) -> String {
     match target {
         Target::Kind(name) => format!("the kind cluster `{name}`"),
@@ -101,7 +153,21 @@ fn ownership(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     for (address, judged) in &judgement.resources {
         match judged.verdict.finding {
             Some(Code::ObjectExists) => findings.push(object_exists(judgement, address, judged)),
-            Some(Code::ObjectRemade) if address.resource_type != ResourceType::KindCluster => findings.push(
+            Some(Code::ObjectRemade) if address.resource_type == ResourceType::KindCluster => {
+                let told = judgement.beliefs.get(judged.item.target);
+                if !matches!(told, Some(Belief::Doubted(UnknownReason::OtherIdentity(_)))) {
+                    let name = address.short_name();
+                    findings.push(
+                        Finding::new(
+                            Code::ForeignCluster,
+                            format!("the cluster `{name}` is not the one that is recorded: its node is another one"),
+                        )
+                        .about(name)
+                        .help("if it is the right one (restored, or made by hand), take it over: laconic import"),
+                    );
+                }
+            }
+            Some(Code::ObjectRemade) => findings.push(
                 Finding::new(
                     Code::ObjectRemade,
                     format!("`{address}` was deleted and made again by somebody else ({})", managers(judged)),
@@ -193,124 +259,6 @@ fn taken_fields(address: &Address, judged: &Judged<'_>, findings: &mut Vec<Findi
     }
 }
 
-fn volumes(judgement: &Judgement<'_>, forecast: &[VolumeForecast], findings: &mut Vec<Finding>) {
-    for volume in forecast {
-        let name = format!("{}/{}", volume.deployment, volume.volume);
-        let consent = Consent::DataLoss(name.clone());
-        let claim = claim_address(&volume.deployment, &volume.volume);
-        let place = judgement
-            .resources
-            .get(&claim)
-            .and_then(|judged| judged.item.desired)
-            .and_then(|desired| desired.place.as_ref());
-        match (volume.verdict, &volume.because) {
-            (VolumeVerdict::Lost, VolumeReason::OverlayDiesWithCluster) => {
-                // A cluster that is already gone took its data with it: there is nothing left to consent to.
-                let gone = judgement.fates.values().all(|fate| matches!(fate, ClusterFate::Lost(_)));
-                let (severity, message) = if gone {
-                    (Severity::Warning, format!("the data of `{name}` went with the cluster: it lay in its node"))
-                } else {
-                    (
-                        Severity::Consent,
-                        format!("the data of `{name}` lies in the cluster's node and is lost with the cluster"),
-                    )
-                };
-                let finding =
-                    Finding::new(Code::DataLoss, message).about(&name).at_maybe(place).as_severity(severity).help(
-                        "give the volume a path under `kind-mount-root` to keep its data on the host from now on",
-                    );
-                findings.push(if gone { finding } else { finding.lifted_by(consent) });
-            }
-            (VolumeVerdict::Lost, _) => {
-                let replaced = renamed(forecast, volume);
-                let finding = match replaced {
-                    Some(like) => Finding::new(
-                        Code::VolumeRenamed,
-                        format!("the volume `{name}` disappears and `{like}` appears: its data does not move along"),
-                    )
-                    .help(format!("if it was renamed, keep the old name `{}` in the spec", volume.volume)),
-                    None => Finding::new(Code::DataLoss, format!("the data of `{name}` is lost: its claim is deleted")),
-                };
-                findings.push(finding.about(&name).at_maybe(place).lifted_by(consent));
-            }
-            (VolumeVerdict::LeftBehind, VolumeReason::PathChanged(new)) => {
-                let VolumeStorage::Host(old) = &volume.storage else { continue };
-                findings.push(
-                    Finding::new(
-                        Code::DataLeftBehind,
-                        format!("the data of `{name}` stays behind in {old}: the volume starts empty in {new}"),
-                    )
-                    .about(&name)
-                    .at_maybe(place)
-                    .help(format!("to move it: stop the deployment, `cp -a {old}/. {new}/`, then apply"))
-                    .lifted_by(consent),
-                );
-            }
-            _ => {}
-        }
-    }
-    shrinking_claims(judgement, findings);
-    released_volumes(judgement, findings);
-}
-
-/// A volume of the same deployment and storage that appears while this one disappears.
-fn renamed(forecast: &[VolumeForecast], gone: &VolumeForecast) -> Option<String> {
-    let like = forecast.iter().find(|other| {
-        other.deployment == gone.deployment
-            && other.verdict == VolumeVerdict::New
-            && std::mem::discriminant(&other.storage) == std::mem::discriminant(&gone.storage)
-    })?;
-    Some(format!("{}/{}", like.deployment, like.volume))
-}
-
-fn shrinking_claims(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
-    for (address, judged) in &judgement.resources {
-        let Some(difference) = judged.comparison.differences.iter().find(|one| shrinks(address.resource_type, one))
-        else {
-            continue;
-        };
-        if judgement.input.replace.contains(address) || judged.verdict.action != Action::Replace {
-            continue;
-        }
-        let text = |value: &Option<serde_json::Value>| {
-            value.as_ref().and_then(|value| value.as_str()).unwrap_or_default().to_owned()
-        };
-        findings.push(
-            Finding::new(
-                Code::ClaimShrinks,
-                format!(
-                    "the claim of `{}/{}` would shrink from {} to {}",
-                    address.scope.name(),
-                    address.short_name(),
-                    text(&difference.before),
-                    text(&difference.after)
-                ),
-            )
-            .about(address.to_string())
-            .at_maybe(difference.place.as_ref())
-            .help("Kubernetes cannot shrink a claim; keep the size")
-            .help(format!("or make the claim anew: --replace='{address}'")),
-        );
-    }
-}
-
-fn released_volumes(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
-    for (address, judged) in &judgement.resources {
-        if address.resource_type == ResourceType::PersistentVolume
-            && judged.item.desired.is_some()
-            && judged.item.live.is_some_and(|live| live.attributes["status"]["phase"] == "Released")
-        {
-            findings.push(
-                Finding::new(
-                    Code::VolumeReleased,
-                    format!("`{address}` is Released, its claim is gone: it is bound to the new claim"),
-                )
-                .about(address.to_string()),
-            );
-        }
-    }
-}
-
 fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     for (address, judged) in &judgement.resources {
         let template_changes =
@@ -345,9 +293,8 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .at_maybe(desired.place.as_ref()),
             );
         }
-        let runs_again = address.resource_type == ResourceType::Job
-            && judged.verdict.action == Action::Replace
-            && judged.item.recorded.is_some_and(|recorded| recorded.completed);
+        let runs_again =
+            address.resource_type == ResourceType::Job && judged.verdict.action == Action::Replace && judged.completed;
         if runs_again {
             // The flag that names the Job is its consent.
             findings.push(
@@ -412,6 +359,22 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .lifted_by(Consent::DataLoss(name)),
             );
         }
+        if generated && !input.offline && rotates(input, judged) {
+            let name = format!("{}/secrets", address.scope.name());
+            findings.push(
+                Finding::new(
+                    Code::SecretLost,
+                    format!(
+                        "the generated secrets of `{}` are not here any more and would be made anew",
+                        address.scope.name()
+                    ),
+                )
+                .about(&name)
+                .help("restore the file `secrets` beside the state from a backup")
+                .help("or take the live values over first: laconic import")
+                .lifted_by(Consent::DataLoss(name)),
+            );
+        }
         if let Some(desired) = judged.item.desired.filter(|_| !input.offline) {
             for source in crate::secret::sources(&desired.attributes) {
                 let is_generated = matches!(source, crate::secret::SecretSource::Generated { .. });
@@ -428,6 +391,19 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .help("apply needs it only where the Secret has to be created"),
         );
     }
+}
+
+/// Whether generated values that were in use would be replaced by new ones: the object is or was there, it is sent again,
+/// and its values are not in the deployment's store.
+fn rotates(input: &crate::plan::PlanInput, judged: &Judged<'_>) -> bool {
+    let sent = matches!(judged.verdict.action, Action::Create | Action::Update | Action::Replace);
+    let was_used = judged.item.live.is_some() || judged.item.recorded.is_some_and(|recorded| !recorded.uid.is_empty());
+    let missing = judged.item.desired.is_some_and(|desired| {
+        crate::secret::sources(&desired.attributes).iter().any(|source| {
+            matches!(source, crate::secret::SecretSource::Generated { .. }) && !input.secrets.contains_key(source)
+        })
+    });
+    sent && was_used && missing
 }
 
 fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {

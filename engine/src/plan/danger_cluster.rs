@@ -120,11 +120,13 @@ fn mount_missing(
     finding.place = place;
     if let Some(umbrella) = running.and_then(|attributes| host_path(attributes, "/mnt")) {
         if let Some((deployment, volume)) = volume_behind(judgement, &wanted) {
+            let under = crate::source::is_under(&wanted, &umbrella);
+            let path = if under { wanted.clone() } else { format!("{umbrella}/{deployment}/{volume}") };
             finding = finding
                 .help(format!("avoid it: the cluster has an umbrella mount, {umbrella} -> /mnt; in the spec of `{deployment}` write"))
                 .help(format!("  kind-mount-root: {umbrella}"))
                 .help("  volumes:")
-                .help(format!("    {volume}: {umbrella}/{deployment}/{volume}"));
+                .help(format!("    {volume}: {path}"));
         }
     } else {
         finding =

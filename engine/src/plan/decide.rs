@@ -101,6 +101,20 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
         ClusterFate::Lost(ref cause) => (Presence::Absent, Some(Reason::ClusterLost { cause: cause.clone() })),
         ClusterFate::Deleted(ref cause) => (Presence::Absent, Some(Reason::ClusterDeleted { cause: cause.clone() })),
     };
+    if facts.import {
+        // An import takes what exists into state, and does nothing else.
+        let takes = facts.desired
+            && match presence {
+                Presence::Present => facts.recorded.is_none(),
+                Presence::RemadeByUs | Presence::RemadeByOthers => true,
+                Presence::Absent | Presence::Unknown => false,
+            };
+        return if takes {
+            Verdict::new(Action::Import, Reason::Imported)
+        } else {
+            Verdict::new(Action::NoOp, Reason::InSync)
+        };
+    }
     match (facts.desired, facts.recorded, presence) {
         (false, None, _) => Verdict::new(Action::NoOp, Reason::InSync),
         (false, Some(_), Presence::Absent) => match (gone_with, facts.presence) {
@@ -109,16 +123,16 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
             }
             _ => Verdict::new(Action::Forget, Reason::AlreadyGone),
         },
-        (false, Some(_), Presence::RemadeByOthers) => Verdict::refuse(Code::ObjectRemade),
+        // Made again under our name: ours only if an interrupted operation of this state made it.
+        (false, Some(Status::Settled | Status::Pending(Action::Update | Action::Delete)), Presence::RemadeByUs)
+        | (false, Some(_), Presence::RemadeByOthers) => Verdict::refuse(Code::ObjectRemade),
         (false, Some(_), Presence::Present | Presence::RemadeByUs | Presence::Unknown) => {
             Verdict::new(Action::Delete, if facts.destroying { Reason::Destroyed } else { Reason::NotDesired })
         }
         (true, None, Presence::Absent) => Verdict::new(Action::Create, gone_with.unwrap_or(Reason::New)),
         (true, None, Presence::Unknown) => Verdict::new(Action::Create, Reason::New),
         (true, None, Presence::Present | Presence::RemadeByUs | Presence::RemadeByOthers) => {
-            if facts.import {
-                Verdict::new(Action::Import, Reason::Imported)
-            } else if facts.comes_with_cluster {
+            if facts.comes_with_cluster {
                 // Its create is a look whether it is as wanted; a cluster that lacks it is judged by its own fields.
                 Verdict::new(Action::Create, Reason::New)
             } else {
@@ -136,13 +150,7 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
         (true, Some(status @ Status::Pending(Action::Create | Action::Replace)), Presence::RemadeByUs) => {
             by_fields(&facts, status, presence)
         }
-        (true, Some(_), Presence::RemadeByOthers | Presence::RemadeByUs) => {
-            if facts.import {
-                Verdict::new(Action::Import, Reason::Imported)
-            } else {
-                Verdict::refuse(Code::ObjectRemade)
-            }
-        }
+        (true, Some(_), Presence::RemadeByOthers | Presence::RemadeByUs) => Verdict::refuse(Code::ObjectRemade),
         (true, Some(status), Presence::Present | Presence::Unknown) => by_fields(&facts, status, presence),
     }
 }
@@ -199,7 +207,7 @@ mod tests {
         let settled = Status::Settled;
         let table = [
             (false, false, [NoOp, NoOp, NoOp, NoOp, NoOp]),
-            (false, true, [Delete, Delete, NoOp, Forget, Delete]),
+            (false, true, [Delete, NoOp, NoOp, Forget, Delete]),
             (true, false, [NoOp, NoOp, NoOp, Create, Create]),
             (true, true, [NoOp, NoOp, NoOp, Create, NoOp]),
         ];
@@ -223,6 +231,16 @@ mod tests {
     fn import_takes_what_exists_and_nothing_else() {
         let take = Facts { import: true, ..facts(true, None, Presence::Present) };
         assert_eq!(decide(take).action, Action::Import);
+        let settled = Status::Settled;
+        for (desired, recorded) in [(true, None), (true, Some(&settled)), (false, Some(&settled))] {
+            for presence in PRESENCES {
+                let action = decide(Facts { import: true, ..facts(desired, recorded, presence) }).action;
+                assert!(
+                    matches!(action, Action::Import | Action::NoOp),
+                    "{desired} {recorded:?} {presence:?} {action}"
+                );
+            }
+        }
     }
 
     #[test]

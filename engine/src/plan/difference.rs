@@ -9,6 +9,7 @@ use crate::plan::change::{Action, DifferenceOrigin, DriftField, FieldDifference}
 use crate::plan::decide::{FieldVerdict, Presence};
 use crate::plan::survey::Item;
 use crate::resource::{Live, Resource};
+use crate::secret::{Fingerprinter, mask_observed};
 use crate::state::{Recorded, Status};
 use crate::value::Digest;
 
@@ -40,14 +41,21 @@ pub fn is_ignored(rules: &[String], address: &Address, path: &str) -> bool {
 
 /// Compares one resource that is desired and recorded.
 #[must_use]
-pub fn compare(address: &Address, item: &Item<'_>, desired_digest: Digest, ignored: &[String]) -> Comparison {
+pub fn compare(
+    address: &Address,
+    item: &Item<'_>,
+    desired_digest: Digest,
+    ignored: &[String],
+    fingerprinter: Option<&Fingerprinter>,
+) -> Comparison {
     let (Some(desired), Some(recorded)) = (item.desired, item.recorded) else { return Comparison::default() };
     let live = match item.presence {
         Presence::Present | Presence::RemadeByUs => item.live,
         Presence::RemadeByOthers | Presence::Absent | Presence::Unknown => None,
     };
     if let Some(live) = live.filter(|_| is_remade(recorded, item.presence)) {
-        return against_live(address, desired, live, ignored);
+        let masked = masked(live, &[&desired.attributes], fingerprinter);
+        return against_live(address, desired, &masked, ignored);
     }
     let same_intent = desired_digest == recorded.desired.digest;
     // With the same intent the owned fields are the desired ones, and digests alone can tell that nothing drifted.
@@ -81,10 +89,30 @@ pub fn compare(address: &Address, item: &Item<'_>, desired_digest: Digest, ignor
         });
     }
     if let Some(live) = live {
-        drift(live, &old_fields, &new_fields, last_seen, &mut found, &mut comparison.drift, desired);
+        // What was a secret last time may be none now, and the other way around: no form of it is ever shown.
+        let masked = masked(live, &[old.as_ref(), &desired.attributes], fingerprinter);
+        drift(&masked, &old_fields, &new_fields, last_seen, &mut found, &mut comparison.drift, desired);
     }
+    let is_pending = recorded.status != Status::Settled;
     comparison.drift.retain(|field| !is_ignored(ignored, address, &field.path));
-    settle(address, found, ignored, comparison)
+    let mut comparison = settle(address, found, ignored, comparison);
+    if is_pending && live.is_some() {
+        // An interrupted update that had arrived: it is recorded, and nothing of it is left to show.
+        comparison.differences.retain(|one| match (&one.before, &one.after) {
+            (Some(before), Some(after)) => !same(&one.path, before, after),
+            _ => true,
+        });
+    }
+    comparison
+}
+
+/// A live object with everything masked that is a secret in one of the given forms.
+fn masked(live: &Live, shapes: &[&Value], fingerprinter: Option<&Fingerprinter>) -> Live {
+    let mut live = live.clone();
+    for shape in shapes {
+        mask_observed(&mut live.attributes, Some(shape), fingerprinter);
+    }
+    live
 }
 
 /// Whether the object that is there was made by a create of ours whose end was never recorded: what is recorded as
@@ -223,6 +251,8 @@ pub fn adopted(desired: &Value, live: &Value) -> Value {
                 crate::diff::replace_at(&mut adopted, &path, value);
             }
             Some(_) => {}
+            // Servers leave out what is false: its absence is as wanted.
+            None if wanted == Value::Bool(false) => {}
             None => {
                 crate::diff::replace_at(&mut adopted, &path, &Value::Null);
             }

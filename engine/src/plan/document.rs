@@ -46,6 +46,8 @@ pub struct StateReference {
     pub lineage: String,
     /// Its serial.
     pub serial: u64,
+    /// How many records its journal held beyond that.
+    pub journaled: u64,
 }
 
 /// What happens to the bytes of one volume.

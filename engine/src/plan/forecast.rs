@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{Address, ResourceType, Scope};
 use crate::plan::Mode;
 use crate::plan::change::Action;
-use crate::plan::decide::{ClusterFate, Presence};
+use crate::plan::decide::Presence;
 use crate::plan::document::{VolumeForecast, VolumeReason, VolumeVerdict};
 use crate::plan::planner::Judgement;
 use crate::resource::Target;
@@ -19,15 +19,7 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for deployment in &input.deployments {
         seen.insert(&deployment.name);
-        let registered = registered_tenant(judgement, &deployment.target, &deployment.name);
-        // A remote deployment has no register: what is recorded of its volumes is read from its own resources.
-        let recorded_volumes = registered.map(|tenant| tenant.volumes.clone()).unwrap_or_else(|| {
-            let state = input.states.get(&Scope::deployment(&deployment.name));
-            let known = |volume: &String| {
-                state.is_some_and(|state| state.resources.contains_key(&claim_address(&deployment.name, volume)))
-            };
-            deployment.tenant.volumes.iter().filter(|(volume, _)| known(volume)).map(clone_pair).collect()
-        });
+        let recorded_volumes = recorded_volumes(judgement, &deployment.target, &deployment.name);
         let wanted = match input.mode {
             Mode::Destroy => BTreeMap::new(),
             Mode::Apply | Mode::Import => deployment.tenant.volumes.clone(),
@@ -53,8 +45,62 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
     forecasts
 }
 
-fn clone_pair<K: Clone, V: Clone>((key, value): (&K, &V)) -> (K, V) {
-    (key.clone(), value.clone())
+/// Where the volumes of a deployment are, as far as recorded: by its claims, not by what a spec or register says now.
+fn recorded_volumes(judgement: &Judgement<'_>, target: &Target, deployment: &str) -> BTreeMap<String, VolumeStorage> {
+    let input = judgement.input;
+    let registered = registered_tenant(judgement, target, deployment);
+    let Some(state) = input.states.get(&Scope::deployment(deployment)) else { return BTreeMap::new() };
+    let claims = state.resources.keys().filter(|address| address.resource_type == ResourceType::PersistentVolumeClaim);
+    claims
+        .map(|claim| {
+            let volume = claim.short_name().to_owned();
+            let address = Address { resource_type: ResourceType::PersistentVolume, ..claim.clone() };
+            let storage = match state.resources.get(&address) {
+                None if target.kind_cluster().is_some() => VolumeStorage::Overlay,
+                None => VolumeStorage::Provisioned,
+                // A volume whose form was not loaded is not touched: it is where the register says.
+                Some(recorded) => recorded
+                    .desired
+                    .value
+                    .as_deref()
+                    .and_then(|volume| volume.pointer("/spec/hostPath/path")?.as_str())
+                    .map(|path| on_host(judgement, target, path))
+                    .or_else(|| registered.and_then(|tenant| tenant.volumes.get(&volume).cloned()))
+                    .or_else(|| planned_storage(judgement, deployment, &volume))
+                    .unwrap_or(VolumeStorage::Overlay),
+            };
+            (volume, storage)
+        })
+        .collect()
+}
+
+fn planned_storage(judgement: &Judgement<'_>, deployment: &str, volume: &str) -> Option<VolumeStorage> {
+    let planned = judgement.input.deployments.iter().find(|one| one.name == deployment)?;
+    planned.tenant.volumes.get(volume).cloned()
+}
+
+/// Where a path of the node is on the host: through the recorded mounts; without one it is the node's own.
+fn on_host(judgement: &Judgement<'_>, target: &Target, path: &str) -> VolumeStorage {
+    let Some(cluster) = target.kind_cluster() else { return VolumeStorage::Host(path.to_owned()) };
+    let attributes = judgement
+        .input
+        .states
+        .get(&Scope::cluster(cluster))
+        .and_then(|state| state.resources.get(&Address::kind_cluster(cluster)))
+        .and_then(|recorded| recorded.desired.value.as_deref());
+    let mounts = attributes.and_then(|attributes| attributes["extraMounts"].as_array());
+    let mounted = mounts
+        .into_iter()
+        .flatten()
+        .filter_map(|mount| Some((mount["containerPath"].as_str()?, mount["hostPath"].as_str()?)))
+        .filter(|(container, _)| crate::source::is_under(path, container))
+        .max_by_key(|(container, _)| container.len());
+    match mounted {
+        Some((container, host)) => {
+            VolumeStorage::Host(format!("{host}{}", path.get(container.len()..).unwrap_or_default()))
+        }
+        None => VolumeStorage::Overlay,
+    }
 }
 
 /// What the register says of a deployment.
@@ -104,9 +150,8 @@ fn judge_volume(
         (Some(VolumeStorage::Host(_)), Some(VolumeStorage::Overlay | VolumeStorage::Provisioned)) => {
             (VolumeVerdict::LeftBehind, VolumeReason::PathChanged("an empty volume inside the cluster".to_owned()))
         }
-        (Some(VolumeStorage::Host(_)), _) => (VolumeVerdict::Kept, VolumeReason::OnHost),
-        (Some(VolumeStorage::Overlay), _) if matches!(cluster_goes, Some(ClusterFate::Lost(_))) => {
-            (VolumeVerdict::Lost, VolumeReason::OverlayDiesWithCluster)
+        (Some(VolumeStorage::Host(_)), _) if claim_goes || cluster_goes.is_some() => {
+            (VolumeVerdict::Kept, VolumeReason::OnHost)
         }
         (Some(VolumeStorage::Overlay), _) if cluster_goes.is_some() => {
             (VolumeVerdict::Lost, VolumeReason::OverlayDiesWithCluster)

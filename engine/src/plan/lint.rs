@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::address::Address;
 use crate::plan::change::{Action, Change, Reason};
-use crate::plan::document::Plan;
+use crate::plan::document::{Mode, Plan};
 
 /// Everything that is wrong with a plan; empty for a sound one.
 #[must_use]
@@ -19,6 +19,9 @@ pub fn lint(plan: &Plan) -> Vec<String> {
     }
     for change in &plan.changes {
         lint_change(change, &by_address, &mut wrong);
+        if plan.mode == Mode::Import && change.action != Action::Import {
+            wrong.push(format!("{}: an import would {} it", change.address, change.action));
+        }
     }
     for finding in &plan.findings {
         if finding.severity > finding.code.severity() {
@@ -33,20 +36,16 @@ pub fn lint(plan: &Plan) -> Vec<String> {
 
 fn lint_change(change: &Change, by_address: &BTreeMap<&Address, &Change>, wrong: &mut Vec<String>) {
     let address = &change.address;
-    let (needs_after, needs_before) = match change.action {
+    let needs_after = match change.action {
         Action::NoOp => {
             wrong.push(format!("{address}: a no-op is listed as a change"));
             return;
         }
-        Action::Create | Action::Import => (true, false),
-        Action::Update | Action::Replace => (true, false),
-        Action::Delete | Action::Forget => (false, false),
+        Action::Create | Action::Update | Action::Replace | Action::Import => true,
+        Action::Delete | Action::Forget => false,
     };
     if change.after.is_some() != needs_after {
         wrong.push(format!("{address}: {} with{} an after value", change.action, if needs_after { "out" } else { "" }));
-    }
-    if needs_before && change.before.is_none() {
-        wrong.push(format!("{address}: {} without a before value", change.action));
     }
     if let Some(cause) = crate::plan::planner::cause(&change.reason)
         && !by_address.contains_key(cause)

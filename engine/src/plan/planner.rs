@@ -6,11 +6,13 @@ use crate::address::{Address, ResourceType, Scope};
 use crate::code::Severity;
 use crate::finding::Finding;
 use crate::plan::cascade::cascade;
-use crate::plan::change::{Action, Change, DifferenceOrigin, Drift, DriftKind, Reason};
+use crate::plan::change::{Action, Change, DifferenceOrigin, Reason};
 use crate::plan::decide::{ClusterFate, Facts, Presence, Verdict, decide};
 use crate::plan::difference::{Comparison, compare};
 use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference};
-use crate::plan::survey::{Belief, Composition, Item, belief, compose, revive, survey, survey_clusters, targets};
+use crate::plan::survey::{
+    Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
+};
 use crate::plan::{Mode, PlanInput, Requirements};
 use crate::resource::{Observed, Resource, Target};
 use crate::state::{State, Status};
@@ -24,6 +26,8 @@ pub struct Judged<'a> {
     pub verdict: Verdict,
     /// How it differs.
     pub comparison: Comparison,
+    /// Whether it is a Job that has completed, as recorded or as seen.
+    pub completed: bool,
 }
 
 /// Everything a plan is written from: kept apart from the plan so that findings, forecast and blast radius can look.
@@ -79,7 +83,7 @@ fn with_judgement<T>(
     let targets = targets(input);
     require_cluster_bodies(input, composition, requirements);
     let fates = cluster_fates(input, composition, &targets, requirements);
-    let extra = extra_resources(input, &targets, &fates, requirements);
+    let extra = extra_resources(input, &fates, requirements);
     let items = survey(input, composition, &extra, &targets);
     let ignored = ignore_rules(input);
     let beliefs: BTreeMap<Target, Belief> =
@@ -91,7 +95,9 @@ fn with_judgement<T>(
         resources.insert(address, judged);
     }
     let mut judgement = Judgement { input, composition, resources, fates, beliefs };
-    cascade(&mut judgement);
+    if input.mode != Mode::Import {
+        cascade(&mut judgement);
+    }
     require_bodies_of_changes(&judgement, requirements);
     then(judgement, requirements)
 }
@@ -130,17 +136,15 @@ fn cluster_fates(
     requirements: &mut Requirements,
 ) -> BTreeMap<Target, ClusterFate> {
     let mut fates = BTreeMap::new();
-    if input.skip_cluster {
+    if leaves_cluster_alone(input, composition) {
         return fates;
     }
     for (address, item) in &survey_clusters(input, composition, targets) {
         let recorded = item.recorded.is_some();
-        let was_made = item.recorded.is_some_and(|recorded| !recorded.uid.is_empty());
         let judged = judge(input, address, item.clone(), ClusterFate::Stays, &BTreeMap::new(), requirements);
         let cause = (*address).clone();
         let fate = match judged.verdict.action {
             Action::Replace => ClusterFate::Replaced(cause),
-            Action::Create if recorded && was_made => ClusterFate::Lost(cause),
             Action::Create if recorded => ClusterFate::Lost(cause),
             Action::Delete | Action::Forget => ClusterFate::Deleted(cause),
             Action::NoOp | Action::Create | Action::Update | Action::Import => continue,
@@ -154,12 +158,11 @@ fn cluster_fates(
 /// cluster exactly as recorded.
 fn extra_resources(
     input: &PlanInput,
-    targets: &BTreeMap<Scope, Target>,
     fates: &BTreeMap<Target, ClusterFate>,
     requirements: &mut Requirements,
 ) -> Vec<(Target, Resource)> {
     let mut extra = Vec::new();
-    if input.mode != Mode::Destroy {
+    if input.mode == Mode::Apply {
         for deployment in &input.deployments {
             let scope = Scope::deployment(&deployment.name);
             let rollout = crate::plan::rollout::rollout(input, &deployment.resources, &scope);
@@ -183,7 +186,7 @@ fn extra_resources(
                 continue;
             }
             match input.states.get(&scope) {
-                Some(state) => revive_tenant(state, &scope, targets, &mut extra, requirements),
+                Some(state) => revive_tenant(state, &scope, target, &mut extra, requirements),
                 None if input.unreadable.contains_key(&scope) => {}
                 None => {
                     requirements.tenants.insert(scope, tenant.directory.clone());
@@ -209,11 +212,10 @@ pub fn registers(input: &PlanInput) -> BTreeMap<&Target, &State> {
 fn revive_tenant(
     state: &State,
     scope: &Scope,
-    targets: &BTreeMap<Scope, Target>,
+    target: &Target,
     extra: &mut Vec<(Target, Resource)>,
     requirements: &mut Requirements,
 ) {
-    let Some(target) = targets.get(scope) else { return };
     for (address, recorded) in &state.resources {
         // What was on its way out when the cluster went is not brought back.
         if recorded.status == Status::Pending(Action::Delete) {
@@ -241,7 +243,7 @@ fn judge<'a>(
         (Some(desired), Some(_)) => {
             let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
             let digest = item.digest.unwrap_or_else(|| desired.digest());
-            compare(address, &item, digest, rules)
+            compare(address, &item, digest, rules, input.fingerprinters.get(address.scope.name()))
         }
         _ => Comparison::default(),
     };
@@ -263,7 +265,7 @@ fn judge<'a>(
         replace_requested: input.replace.contains(address),
         destroying: input.mode == Mode::Destroy,
     });
-    Judged { item, verdict, comparison }
+    Judged { item, verdict, comparison, completed: live_completed || recorded_completed }
 }
 
 /// Whether a live Job has completed.
@@ -303,13 +305,16 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
             completed_jobs.push((*address).clone());
         }
     }
-    let drift = drift_of(judgement);
+    let drift = crate::plan::drift::drift(judgement);
     let register = crate::plan::register::register_changes(judgement);
     let forecast = crate::plan::forecast::forecast(judgement);
     let blast_radius = crate::plan::blast_radius::blast_radius(judgement);
     let mut findings: Vec<Finding> = input.findings.clone();
-    for compilation in judgement.composition.clusters.values() {
-        findings.extend(compilation.findings.iter().cloned());
+    for (name, compilation) in &judgement.composition.clusters {
+        // That nothing has to be done about a leftover is no news while the cluster is made anew.
+        let stays = !judgement.fates.contains_key(&Target::Kind(name.clone()));
+        let told = |finding: &&Finding| stays || finding.code != crate::code::Code::ClusterDiffers;
+        findings.extend(compilation.findings.iter().filter(told).cloned());
     }
     findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius));
     suppress(input, &mut findings);
@@ -378,6 +383,7 @@ fn state_references(judgement: &Judgement<'_>) -> Vec<StateReference> {
             scope: state.scope.clone(),
             lineage: state.lineage.clone(),
             serial: state.serial,
+            journaled: state.journaled,
         })
         .collect()
 }
@@ -400,7 +406,7 @@ fn consulted(judgement: &Judgement<'_>) -> BTreeMap<Target, Consulted> {
 }
 
 fn change(address: &Address, judged: &Judged<'_>) -> Change {
-    let Judged { item, verdict, comparison } = judged;
+    let Judged { item, verdict, comparison, .. } = judged;
     let action = verdict.action;
     let before = match (item.live, item.recorded) {
         (_, Some(recorded)) if action != Action::Create => recorded.desired.value.as_deref().cloned(),
@@ -457,29 +463,6 @@ fn change(address: &Address, judged: &Judged<'_>) -> Change {
         force_conflicts: taken,
         place: item.desired.and_then(|desired| desired.place.clone()),
     }
-}
-
-fn drift_of(judgement: &Judgement<'_>) -> Vec<Drift> {
-    let mut drift = Vec::new();
-    for (address, judged) in &judgement.resources {
-        let Some(recorded) = judged.item.recorded.filter(|recorded| recorded.status == Status::Settled) else {
-            continue;
-        };
-        let kind = match judged.item.presence {
-            Presence::Absent if !recorded.completed => DriftKind::Removed,
-            Presence::RemadeByOthers => DriftKind::Remade,
-            Presence::Present | Presence::RemadeByUs if !judged.comparison.drift.is_empty() => DriftKind::Changed,
-            _ => continue,
-        };
-        // What a cluster takes along when it goes is the cluster's drift, not a hundred others.
-        let with_cluster = matches!(judgement.fates.get(judged.item.target), Some(ClusterFate::Lost(_)))
-            && address.resource_type != ResourceType::KindCluster;
-        if kind == DriftKind::Removed && with_cluster {
-            continue;
-        }
-        drift.push(Drift { address: (*address).clone(), kind, fields: judged.comparison.drift.clone() });
-    }
-    drift
 }
 
 /// Whether a reason names a resource as its cause.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::address::{Address, ResourceType, Scope};
 use crate::compile::{ClusterCompilation, ClusterInput, compose_cluster};
 use crate::plan::decide::Presence;
-use crate::plan::{Mode, PlanInput};
+use crate::plan::{Action, Mode, PlanInput};
 use crate::resource::{ClusterIdentity, Live, Observed, Resource, Target, UnknownReason, cluster_scope};
 use crate::state::{Recorded, State, Status};
 use crate::value::Digest;
@@ -100,7 +100,10 @@ pub fn belief(input: &PlanInput, target: &Target) -> Belief {
     let recorded = state.and_then(|state| state.identity.as_ref());
     let cluster_pending = state.is_some_and(|state| {
         state.resources.iter().any(|(address, recorded)| {
-            address.resource_type == ResourceType::KindCluster && recorded.status != Status::Settled
+            // A creation of ours whose end was never recorded: whoever answers now is what it made.
+            address.resource_type == ResourceType::KindCluster
+                && recorded.uid.is_empty()
+                && matches!(recorded.status, Status::Pending(Action::Create | Action::Replace))
         })
     });
     match &observed.cluster {
@@ -130,6 +133,15 @@ fn is_same_cluster(recorded: &ClusterIdentity, seen: &ClusterIdentity) -> bool {
 pub fn identity_state<'a>(input: &'a PlanInput, target: &Target) -> Option<&'a State> {
     let scope = cluster_scope(target).unwrap_or_else(|| Scope::deployment(target.name()));
     input.states.get(&scope)
+}
+
+/// Whether the cluster scope is no part of the plan: asked for, or because a deployment leaves a cluster that is gone
+/// while others are still registered on it. Bringing it back for them is not what a destroy is for.
+#[must_use]
+pub fn leaves_cluster_alone(input: &PlanInput, composition: &Composition) -> bool {
+    let others_stay = composition.clusters.values().any(|cluster| !cluster.resources.is_empty());
+    let is_gone = || input.deployments.iter().any(|deployment| belief(input, &deployment.target) == Belief::Gone);
+    input.skip_cluster || (input.mode == Mode::Destroy && others_stay && is_gone())
 }
 
 /// Every resource of the plan with its facts, by address.
@@ -175,7 +187,8 @@ fn survey_where<'a>(
             }
         }
     }
-    if !input.skip_cluster {
+    let alone = leaves_cluster_alone(input, composition);
+    if !alone {
         for (name, compilation) in &composition.clusters {
             let Some(target) = targets.get(&Scope::cluster(name)) else { continue };
             compilation.resources.iter().for_each(|resource| want(target, resource, None));
@@ -188,7 +201,7 @@ fn survey_where<'a>(
     planned_scopes.extend(extra.iter().map(|(_, resource)| resource.address.scope.clone()));
     for (scope, state) in &input.states {
         let planned = planned_scopes.contains(scope);
-        let cluster = scope.is_cluster() && !input.skip_cluster;
+        let cluster = scope.is_cluster() && !alone;
         let Some(target) = targets.get(scope).filter(|_| planned || cluster) else { continue };
         for (address, recorded) in state.resources.iter().filter(|(address, _)| is_wanted(address)) {
             items.entry(address).or_insert_with(|| Item::unknown(target)).recorded = Some(recorded);
@@ -246,8 +259,8 @@ fn presence_of(recorded: Option<&Recorded>, live: &Live, uid: &str, is_cluster: 
         return Presence::Present;
     }
     // Mounts and ports have no owner of their own; the cluster's is theirs.
-    let ours = is_cluster
-        || !recorded.key.resource_type.is_kubernetes()
+    let ours = (is_cluster && recorded.uid.is_empty())
+        || (!is_cluster && !recorded.key.resource_type.is_kubernetes())
         || live.owners.iter().any(|owner| owner.manager == FIELD_MANAGER);
     if ours { Presence::RemadeByUs } else { Presence::RemadeByOthers }
 }

@@ -7,6 +7,7 @@ mod read_deployment;
 mod read_external;
 mod read_spec;
 mod read_stack;
+mod required_version;
 pub(crate) mod resources;
 #[cfg(test)]
 mod tests;

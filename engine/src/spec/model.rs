@@ -123,10 +123,14 @@ pub struct Resources {
     pub containers: ResourceBlock,
     /// The blocks of single containers.
     pub container: BTreeMap<String, ResourceBlock>,
+    /// The names of those containers, where they are written.
+    pub container_names: Vec<Located<String>>,
     /// The storage of every volume.
     pub volumes: Option<Located<Scalar>>,
     /// The storage of single volumes.
     pub volume: BTreeMap<String, Located<Scalar>>,
+    /// The names of those volumes, where they are written.
+    pub volume_names: Vec<Located<String>>,
 }
 
 /// `registry-credentials:` (or its older alias `image-pull-secret:`).

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    DeployTo, KeyValue, Located, RegistryCredentials, ScalarKind, Security, Spec, network, read_external, resources,
+    DeployTo, KeyValue, Located, RegistryCredentials, ScalarKind, Security, Spec, network, read_external,
+    required_version, resources,
 };
 use crate::code::Code;
 use crate::finding::Finding;
@@ -124,7 +125,12 @@ fn read_key(decoder: &mut Decoder, spec: &mut Spec, key: &Node<'_>, value: &Node
         "security" => spec.security = security(decoder, value),
         "ignore" => spec.ignore = decoder.strings(name, value),
         "suppress" => spec.suppress = suppress(decoder, value),
-        "required-version" => spec.required_version = decoder.string(name, value),
+        "required-version" => {
+            spec.required_version = decoder.text(name, value);
+            let required = spec.required_version.as_ref();
+            let finding = required.and_then(|required| required_version::check(required, env!("CARGO_PKG_VERSION")));
+            decoder.findings.extend(finding);
+        }
         "moved" => spec.moved = moved(decoder, value),
         _ => decoder.unknown_key(key, SPEC_KEYS),
     }

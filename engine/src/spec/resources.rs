@@ -1,7 +1,5 @@
 //! `resources:` blocks, in spec.yml and in compose files.
 
-use std::collections::BTreeMap;
-
 use super::{Located, ResourceAmounts, ResourceBlock, Resources, Scalar};
 use crate::yaml::{Decoder, Node};
 
@@ -21,32 +19,29 @@ pub(super) fn read_resources(decoder: &mut Decoder, node: &Node<'_>) -> Resource
                         container => {
                             let block = read_block(decoder, "resources.containers", value, AMOUNTS);
                             resources.container.insert(container.to_owned(), block);
+                            resources.container_names.push(Decoder::name(name));
                         }
                     }
                 }
             }
-            "volumes" => read_volumes(decoder, value, &mut resources.volumes, &mut resources.volume),
+            "volumes" => read_volumes(decoder, value, &mut resources),
             _ => decoder.unknown_key(key, &["containers", "volumes"]),
         }
     }
     resources
 }
 
-fn read_volumes(
-    decoder: &mut Decoder,
-    node: &Node<'_>,
-    every: &mut Option<Located<Scalar>>,
-    single: &mut BTreeMap<String, Located<Scalar>>,
-) {
+fn read_volumes(decoder: &mut Decoder, node: &Node<'_>, resources: &mut Resources) {
     for (name, value) in decoder.entries("resources.volumes", node) {
         match name.text().unwrap_or_default() {
-            "reservations" => *every = storage(decoder, value),
+            "reservations" => resources.volumes = storage(decoder, value),
             volume => {
+                resources.volume_names.push(Decoder::name(name));
                 for (key, value) in decoder.entries("resources.volumes", value) {
                     if key.text() != Some("reservations") {
                         decoder.unknown_key(key, &["reservations"]);
                     } else if let Some(size) = storage(decoder, value) {
-                        single.insert(volume.to_owned(), size);
+                        resources.volume.insert(volume.to_owned(), size);
                     }
                 }
             }

@@ -35,6 +35,16 @@ fn every_key_is_known() {
 }
 
 #[test]
+fn a_required_version_is_compared_with_this_one() {
+    let own = env!("CARGO_PKG_VERSION");
+    assert_eq!(with(&format!("required-version: {own}\n")).1, []);
+    assert_eq!(with("required-version: '>=0.1'\n").1, []);
+    assert_eq!(codes(&with("required-version: '>=99.1'\n").1), [118]);
+    assert_eq!(codes(&with("required-version: 99.1\n").1), [118]);
+    assert_eq!(codes(&with("required-version: new\n").1), [101]);
+}
+
+#[test]
 fn security_flags_take_words() {
     let (spec, findings) = with("security: {privileged: 'True', unlimited-memlock: 'false'}\n");
     assert_eq!(findings, []);

@@ -257,6 +257,7 @@ pub fn decode(bytes: &[u8]) -> Result<(State, BodyTable), FileError> {
         resources,
         tenants: index.tenants,
         interrupted: index.interrupted,
+        journaled: 0,
     };
     Ok((state, BodyTable { digests, lengths: index.lengths, stored: index.stored }))
 }

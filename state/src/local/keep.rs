@@ -95,6 +95,12 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
+/// The commands that move those of the files away that are there.
+fn away(paths: &[std::path::PathBuf]) -> String {
+    let there = paths.iter().filter(|path| fs::symlink_metadata(path).is_ok());
+    there.map(|path| format!("    mv {0} {0}.damaged\n", path.display())).collect()
+}
+
 /// What is wrong with a snapshot, reading everything.
 fn verify(directory: &Path, path: &Path) -> Result<Option<State>, FileError> {
     let Some(snapshot) = Snapshot::open(path)? else { return Ok(None) };
@@ -190,7 +196,7 @@ impl LocalStore {
         let snapshot = directory.join(SNAPSHOT);
         if damaged != snapshot && verify(directory, &snapshot).is_ok_and(|state| state.is_some()) {
             return format!(
-                "The snapshot {} is good: move {} away to go back to it. What was done since is then found by `import`",
+                "the snapshot {} is good; to go back to it:\n    mv {1} {1}.damaged\nwhat was done since is then found by `laconic import`",
                 snapshot.display(),
                 damaged.display()
             );
@@ -202,17 +208,17 @@ impl LocalStore {
             .find(|generation| verify(directory, &generation.path).is_ok_and(|state| state.is_some()));
         match good {
             Some(Generation { serial, path, written }) => format!(
-                "The copy {} (serial {serial}, written {}) is good: to go back to it, move {} and {} away and copy it to {}. \
-                 What was done since is then found by `import`",
+                "the copy {} (serial {serial}, written {}) is good; to go back to it:\n{}    cp {0} {}\n\
+                 what was done since is then found by `laconic import`",
                 path.display(),
                 timestamp::format(written),
-                snapshot.display(),
-                directory.join(JOURNAL).display(),
+                away(&[snapshot.clone(), directory.join(JOURNAL)]),
                 snapshot.display()
             ),
             None => format!(
-                "No good copy is in {}: restore one from a backup, or move the file away and `import` the {scope} again",
-                directory.display()
+                "no good copy is in {}: restore one from a backup, or start anew:\n{}then `laconic import` takes the {scope} in again",
+                directory.display(),
+                away(&[snapshot, directory.join(JOURNAL)])
             ),
         }
     }

@@ -208,6 +208,7 @@ fn same(left: &State, right: &State) -> bool {
         identity: state.identity.clone(),
         tenants: state.tenants.clone(),
         interrupted: state.interrupted.clone(),
+        journaled: 0,
     };
     head(left) == head(right)
         && left.resources.len() == right.resources.len()

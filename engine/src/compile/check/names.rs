@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::code::Code;
+use crate::compose::VolumeSource;
 use crate::finding::Finding;
 use crate::place::Place;
 
@@ -51,6 +52,7 @@ pub(super) fn check(context: &mut Context<'_>) {
             refuse(context, "Secret name", &secret.value, &secret.place, LABEL_RULE);
         }
     }
+    unknown(context);
     let stack = &context.deployment.stack;
     for (what, names) in [("pod name", &stack.pods), ("job name", &stack.jobs)] {
         // A single pod's name is in no object's name.
@@ -68,6 +70,61 @@ pub(super) fn check(context: &mut Context<'_>) {
             label(context, "volume name", &volume.value, &volume.place);
         }
     }
+}
+
+/// Names of the spec that should be those of containers or volumes, and are not: what stands there has no effect.
+fn unknown(context: &mut Context<'_>) {
+    let deployment = context.deployment;
+    if deployment.pods.len() < deployment.stack.pods.len() || deployment.jobs.len() < deployment.stack.jobs.len() {
+        // A compose file could not be read: its names are not known.
+        return;
+    }
+    let spec = &deployment.spec;
+    let containers: Vec<&str> =
+        context.compose_files().flat_map(|compose| &compose.services).map(|it| it.name.value.as_str()).collect();
+    let mut used: Vec<&str> =
+        context.compose_files().flat_map(|compose| &compose.volumes).map(|it| it.value.as_str()).collect();
+    for mount in context.compose_files().flat_map(|compose| &compose.services).flat_map(|service| &service.volumes) {
+        if let VolumeSource::Named(name) = &mount.source {
+            used.push(name);
+        }
+    }
+    let mut volumes = used.clone();
+    volumes.extend(spec.volumes.iter().map(|(name, _)| name.value.as_str()));
+    for name in &spec.resources.container_names {
+        unknown_name(context, "resources.containers", "container", &name.value, &name.place, &containers);
+    }
+    for (name, image) in &spec.image_overrides {
+        unknown_name(context, "image-overrides", "container", name, &image.place, &containers);
+    }
+    for name in &spec.resources.volume_names {
+        unknown_name(context, "resources.volumes", "volume", &name.value, &name.place, &volumes);
+    }
+    let configmaps = spec.configmaps.iter().map(|(name, _)| name.value.as_str());
+    let declared: Vec<&str> = spec.volumes.iter().map(|(name, _)| name.value.as_str()).chain(configmaps).collect();
+    let undeclared: Vec<&str> = used.iter().copied().filter(|name| !declared.contains(name)).collect();
+    for (name, _) in &spec.volumes {
+        if used.contains(&name.value.as_str()) {
+            continue;
+        }
+        let finding = Finding::new(Code::UnknownKey, format!("volume `{}` is used by no pod", name.value));
+        context.push(finding.at(&name.place).help(match crate::yaml::nearest(&name.value, &undeclared) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "remove it, or list it under `volumes:` of the compose file that mounts it".to_owned(),
+        }));
+    }
+}
+
+fn unknown_name(context: &mut Context<'_>, section: &str, what: &str, name: &str, place: &Place, known: &[&str]) {
+    if known.contains(&name) {
+        return;
+    }
+    let finding =
+        Finding::new(Code::UnknownKey, format!("`{section}` names the {what} `{name}`, which does not exist"));
+    context.push(finding.at(place).help(match crate::yaml::nearest(name, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "remove it, or correct the name".to_owned(),
+    }));
 }
 
 fn default_namespace(context: &mut Context<'_>) {

@@ -19,7 +19,36 @@ pub(super) fn check(context: &mut Context<'_>) {
     if let Some((container, port)) = &context.deployment.spec.maintenance_service {
         target(context, container, *port, &container.place);
     }
+    paths(context);
     node_ports(context);
+}
+
+/// Paths that an Ingress refuses, and paths that are routed twice.
+fn paths(context: &mut Context<'_>) {
+    let mut routed: BTreeMap<(&str, &str), &Place> = BTreeMap::new();
+    for proxy in &context.deployment.spec.http_proxy {
+        let host = proxy.host_name.value.as_str();
+        for route in &proxy.routes {
+            let (path, place) = (route.path.value.as_str(), &route.path.place);
+            if !path.starts_with('/') {
+                let finding =
+                    Finding::new(Code::InvalidYaml, format!("the route path `{path}` does not begin with `/`"))
+                        .at(place)
+                        .help(format!("write `path: /{path}`"));
+                context.push_new_rule(finding);
+            }
+            if let Some(earlier) = routed.get(&(host, path)) {
+                let message = format!("path `{path}` of host {host} is routed twice");
+                let finding = Finding::new(Code::ObjectCollision, message)
+                    .at(place)
+                    .label(earlier, "first routed here")
+                    .help("remove one of the routes, or give it another path");
+                context.push_new_rule(finding);
+            } else {
+                routed.insert((host, path), place);
+            }
+        }
+    }
 }
 
 fn target(context: &mut Context<'_>, container: &Located<String>, port: u16, port_place: &Place) {

@@ -1,7 +1,10 @@
 //! Volumes, mounts and sizes.
 
+use std::collections::BTreeMap;
+
+use super::super::amount::{Notation, processors, size};
 use super::Context;
-use crate::code::Code;
+use crate::code::{Code, Severity};
 use crate::compose::{ComposeFile, VolumeSource};
 use crate::finding::Finding;
 use crate::source::{SourceEntry, SourceError, is_under, join_path, normalize_path};
@@ -31,8 +34,10 @@ pub(super) fn check(context: &mut Context<'_>) {
             _ => {}
         }
     }
+    shared_paths(context);
     replicas(context);
     configmaps(context);
+    amounts(context);
     sizes(context);
 }
 
@@ -86,7 +91,22 @@ fn umbrella(context: &mut Context<'_>, name: &Located<String>, path: &Located<St
     let Some(root) = &context.deployment.spec.kind_mount_root else { return };
     let directory = &context.source.directory;
     if !path.value.starts_with('/') {
-        if directory.starts_with('/') && is_under(directory, &root.value) {
+        let resolved = join_path(directory, &path.value);
+        if directory.starts_with('/') && !is_under(&resolved, &root.value) {
+            let inside = join_path(&root.value, &format!("{}/{}", context.source.name, name.value));
+            context.push(
+                Finding::new(
+                    Code::OutsideUmbrella,
+                    format!(
+                        "volume `{}` is in `{resolved}`, outside `kind-mount-root`: it needs a mount of its own",
+                        name.value
+                    ),
+                )
+                .at(&path.place)
+                .label(&root.place, format!("the umbrella is `{}`", root.value))
+                .help(format!("write `{}: {inside}`, which never needs a new cluster", name.value)),
+            );
+        } else if directory.starts_with('/') && is_under(directory, &root.value) {
             let real = join_path(&root.value, &name.value);
             let finding = Finding::new(
                 Code::DirectoryUnderUmbrella,
@@ -134,6 +154,37 @@ fn umbrella(context: &mut Context<'_>, name: &Located<String>, path: &Located<St
     }
 }
 
+/// Two volumes of this spec with one directory: what one writes the other has.
+fn shared_paths(context: &mut Context<'_>) {
+    let spec = &context.deployment.spec;
+    let root = spec.kind_mount_root.as_ref().map(|root| root.value.as_str()).filter(|_| context.is_kind());
+    let mut seen: BTreeMap<String, &Located<String>> = BTreeMap::new();
+    for (name, path) in &spec.volumes {
+        let Some(path) = path else { continue };
+        let real = join_path(&context.source.directory, &path.value);
+        // laconic-so keeps such a volume in the umbrella's folder of the volume's name (LAC212).
+        let is_elsewhere =
+            context.is_laconic_so() && root.is_some_and(|root| is_under(&real, root) && !path.value.starts_with(root));
+        if is_elsewhere {
+            continue;
+        }
+        if let Some(earlier) = seen.get(&real) {
+            context.findings.push(
+                Finding::new(
+                    Code::MountConflict,
+                    format!("volumes `{}` and `{}` have the same path `{real}`", earlier.value, name.value),
+                )
+                .as_severity(Severity::Warning)
+                .at(&path.place)
+                .label(&earlier.place, format!("`{}` has it first", earlier.value))
+                .help("give each volume a path of its own, or use one volume for both"),
+            );
+        } else {
+            seen.insert(real, name);
+        }
+    }
+}
+
 fn replicas(context: &mut Context<'_>) {
     let spec = &context.deployment.spec;
     let Some(replicas) = spec.replicas.as_ref().filter(|replicas| replicas.value > 1) else { return };
@@ -164,7 +215,8 @@ fn configmaps(context: &mut Context<'_>) {
         if !is_used(context, &name.value) {
             continue;
         }
-        let folder = super::super::configmap_path(context.deployment, context.source, name, path.as_ref());
+        let folder =
+            super::super::configmap_path(context.deployment, context.source, name, path.as_ref(), context.reader);
         let problem = match context.reader.entry(&folder) {
             Ok(SourceEntry::Directory(_)) => continue,
             Ok(SourceEntry::File(_)) if path.is_some() && !context.is_laconic_so() => continue,
@@ -177,6 +229,42 @@ fn configmaps(context: &mut Context<'_>) {
             .help(format!("put its files into the folder `{folder}`"));
         context.push_new_rule(finding);
     }
+}
+
+/// Amounts that no rule can read. laconic-so stops at them too, so that no directory has them and runs.
+fn amounts(context: &mut Context<'_>) {
+    let resources = &context.deployment.spec.resources;
+    let mut found = Vec::new();
+    let dialect = context.deployment.identity.dialect;
+    let mut judge = |key: &str, amount: &Located<Scalar>, notation: Notation| {
+        let text = &amount.value.text;
+        let (is_amount, what, help) = if key == "cpus" {
+            (processors(text, dialect).is_some(), "number of processors", "write a number such as `0.5` or `2`")
+        } else {
+            let help = "write a number with a unit, such as `512MiB` or `10GB`; variables are not replaced here";
+            (size(text, notation, dialect).is_some(), "size", help)
+        };
+        if !is_amount {
+            let message = format!("`{key}: {text}` is no {what}");
+            found.push(Finding::new(Code::InvalidYaml, message).at(&amount.place).help(help));
+        }
+    };
+    let mut block = |block: &ResourceBlock, notation: Notation| {
+        for amounts in [&block.reservations, &block.limits].into_iter().flatten() {
+            for (key, amount) in [("cpus", &amounts.cpus), ("memory", &amounts.memory), ("storage", &amounts.storage)] {
+                amount.iter().for_each(|amount| judge(key, amount, notation));
+            }
+        }
+    };
+    block(&resources.containers, Notation::Spec);
+    resources.container.values().for_each(|own| block(own, Notation::Spec));
+    for service in context.compose_files().flat_map(|compose| &compose.services) {
+        block(&service.resources, Notation::Compose);
+    }
+    for amount in resources.volumes.iter().chain(resources.volume.values()) {
+        judge("storage", amount, Notation::Spec);
+    }
+    context.findings.extend(found);
 }
 
 /// Sizes that the two dialects read differently.

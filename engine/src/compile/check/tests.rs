@@ -154,26 +154,100 @@ fn every_rule_triggers_and_nearly_triggers() {
             &["116 warning"],
             &["116 warning"],
         ),
+        // 101, amounts
+        ("resources: {containers: {limits: {memory: lots}}}\n", COMPOSE.into(), &["101 error"], &["101 error"]),
+        (
+            "resources: {containers: {limits: {memory: 10X}, web: {reservations: {cpus: many}}}}\n",
+            COMPOSE.into(),
+            &["101 error", "101 error"],
+            &["101 error", "101 error"],
+        ),
+        ("resources: {volumes: {reservations: {storage: big}}}\n", COMPOSE.into(), &["101 error"], &["101 error"]),
+        ("resources: {volumes: {reservations: {storage: ''}}}\n", COMPOSE.into(), &["101 error"], &["101 error"]),
+        ("", web("    deploy: {resources: {limits: {memory: lots}}}\n"), &["101 error"], &["101 error"]),
+        ("resources: {containers: {limits: {memory: 1.5G, cpus: 250m}}}\n", COMPOSE.into(), &[], &[]),
+        // 102, names of nothing
+        ("resources: {containers: {wbe: {limits: {cpus: 1}}}}\n", COMPOSE.into(), &["102 warning"], &["102 warning"]),
+        ("resources: {containers: {web: {limits: {cpus: 1}}}}\n", COMPOSE.into(), &[], &[]),
+        (
+            "resources: {volumes: {dta: {reservations: {storage: 1G}}}}\nvolumes: {data: /d}\n",
+            web("volumes: {data: }\n"),
+            &["102 warning"],
+            &["102 warning"],
+        ),
+        ("image-overrides: {wbe: 'a:1'}\n", COMPOSE.into(), &["102 warning"], &["102 warning"]),
+        (
+            "volumes: {dta: /d}\n",
+            web("volumes: {data: }\n"),
+            &["102 warning", "112 error"],
+            &["102 warning", "112 warning"],
+        ),
+        // 101, 404, routes
+        (
+            "network: {http-proxy: [{host-name: a.b, routes: [{path: api, proxy-to: 'web:80'}]}]}\n",
+            COMPOSE.into(),
+            &["101 error"],
+            &["101 warning"],
+        ),
+        (
+            "network: {http-proxy: [{host-name: a.b, routes: [{path: /x, proxy-to: 'web:80'}, {path: /x, proxy-to: 'web:80'}]}]}\n",
+            COMPOSE.into(),
+            &["404 error"],
+            &["404 warning"],
+        ),
+        (
+            "network:\n  http-proxy:\n  - {host-name: a.b, routes: [{path: /x, proxy-to: 'web:80'}]}\n  \
+             - {host-name: a.b, routes: [{path: /x, proxy-to: 'web:80'}]}\n",
+            COMPOSE.into(),
+            &["404 error"],
+            &["404 warning"],
+        ),
+        (
+            "network:\n  http-proxy:\n  - {host-name: a.b, routes: [{path: /x, proxy-to: 'web:80'}, {path: /y, proxy-to: 'web:80'}]}\n  \
+             - {host-name: a.c, routes: [{path: /x, proxy-to: 'web:80'}]}\n",
+            COMPOSE.into(),
+            &[],
+            &[],
+        ),
+        // 205
+        ("volumes: {a: /d/x, b: /d/./x/}\n", web("volumes: {a: , b: }\n"), &["205 warning"], &["205 warning"]),
+        ("volumes: {a: /d/x, b: /d/y}\n", web("volumes: {a: , b: }\n"), &[], &[]),
         // 206, 207, 212
-        ("kind-mount-root: /srv/kind\nvolumes: {d: /data/d}\n", COMPOSE.into(), &["206 warning"], &["206 warning"]),
+        (
+            "kind-mount-root: /srv/kind\nvolumes: {d: /data/d}\n",
+            web("volumes: {d: }\n"),
+            &["206 warning"],
+            &["206 warning"],
+        ),
         (
             "kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind2/d}\n",
-            COMPOSE.into(),
+            web("volumes: {d: }\n"),
             &["207 warning"],
             &["207 warning"],
         ),
         (
             "kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind/../d}\n",
-            COMPOSE.into(),
+            web("volumes: {d: }\n"),
             &["207 warning"],
             &["207 warning"],
         ),
-        ("kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind/d}\n", COMPOSE.into(), &[], &[]),
-        ("kind-mount-root: /srv/kind\nvolumes: {d: ./data/d}\n", COMPOSE.into(), &["212 error"], &["212 warning"]),
-        ("kind-mount-root: /srv/kin\nvolumes: {d: ./data/d}\n", COMPOSE.into(), &[], &[]),
+        ("kind-mount-root: /srv/kind\nvolumes: {d: /srv/kind/d}\n", web("volumes: {d: }\n"), &[], &[]),
+        (
+            "kind-mount-root: /srv/kind\nvolumes: {d: ./data/d}\n",
+            web("volumes: {d: }\n"),
+            &["212 error"],
+            &["212 warning"],
+        ),
+        (
+            "kind-mount-root: /srv/kin\nvolumes: {d: ./data/d}\n",
+            web("volumes: {d: }\n"),
+            &["206 warning"],
+            &["206 warning"],
+        ),
+        ("volumes: {d: ./data/d}\n", web("volumes: {d: }\n"), &[], &[]),
         // 301, 307
         ("volumes: {d: }\n", web("volumes: {d: }\n"), &["301 warning"], &["301 warning"]),
-        ("volumes: {d: }\n", COMPOSE.into(), &[], &[]),
+        ("volumes: {d: }\n", COMPOSE.into(), &["102 warning"], &["102 warning"]),
         ("volumes: {d: /x}\nreplicas: 2\n", web("volumes: {d: }\n"), &["307 warning"], &["307 warning"]),
         ("volumes: {d: /x}\nreplicas: 1\n", web("volumes: {d: }\n"), &[], &[]),
         // 503
@@ -219,10 +293,73 @@ fn every_rule_triggers_and_nearly_triggers() {
 }
 
 #[test]
+fn a_relative_token_file_is_of_its_own_deployment() {
+    let files = |path: &str| {
+        let credentials = format!("registry-credentials: {{server: s, username: u, token-file: {path}}}\n");
+        let spec = format!("{SPEC}{credentials}ca-certificates: [{path}]\n");
+        let compiled = crate::compile::compile(&source(), &directory("compose", &[("spec.yml", &spec)]));
+        let resources = compiled.deployment.unwrap().resources;
+        let secrets = resources.iter().filter(|it| it.address.resource_type == crate::address::ResourceType::Secret);
+        secrets.map(|secret| secret.attributes["data"].to_string()).collect::<Vec<_>>()
+    };
+    for (written, expected) in
+        [("./token", "/srv/kind/shop/token"), ("/etc/token", "/etc/token"), ("~/token", "~/token")]
+    {
+        let found = files(written);
+        assert_eq!(found.len(), 2);
+        assert!(found.iter().all(|data| data.contains(&format!("\"{expected}\""))), "{found:?}");
+    }
+}
+
+#[test]
+fn amounts_of_the_spec_are_places_of_their_fields() {
+    let spec = format!("{SPEC}resources:\n  containers:\n    limits:\n      cpus: 1\n      memory: 1GB\n");
+    for dialect in ["compose", "laconic-so"] {
+        let compiled = crate::compile::compile(&source(), &directory(dialect, &[("spec.yml", &spec)]));
+        let resources = compiled.deployment.unwrap().resources;
+        let kind = crate::address::ResourceType::Deployment;
+        let deployment = resources.iter().find(|it| it.address.resource_type == kind).unwrap();
+        for (field, line) in [("limits.cpu", 6), ("limits.memory", 7), ("limits", 6)] {
+            let place = deployment.place_of(&format!("spec.template.spec.containers[web].resources.{field}")).unwrap();
+            assert_eq!((&*place.file, place.line), ("spec.yml", line), "{field}");
+        }
+    }
+}
+
+#[test]
+fn names_of_nothing_come_with_the_nearest() {
+    let spec = format!(
+        "{SPEC}resources: {{containers: {{wbe: {{limits: {{cpus: 1}}}}}}, volumes: {{dta: {{reservations: {{storage: 1G}}}}}}}}\n\
+         image-overrides: {{wbe: 'a:1'}}\nvolumes: {{data: /d, other: /o}}\n"
+    );
+    let outcome =
+        run("compose", &[("spec.yml", &spec), ("compose/docker-compose-web.yml", &web("volumes: {data: }\n"))]);
+    let help: Vec<_> = outcome.findings.iter().map(|finding| finding.help[0].as_str()).collect();
+    let near = ["did you mean `web`?", "did you mean `data`?", "did you mean `web`?"];
+    assert_eq!(help[..3], near);
+    assert!(outcome.findings[3].message.contains("`other` is used by no pod"));
+    // What a missing compose file may name is not judged.
+    let outcome = run("compose", &[("spec.yml", &spec), ("compose/docker-compose-web.yml", "")]);
+    assert_eq!(summary(&outcome), ["101 error"]);
+}
+
+#[test]
+fn a_relative_path_outside_the_umbrella_is_named_resolved() {
+    let spec = format!("{SPEC}kind-mount-root: /srv/other\nvolumes: {{d: ./data/d}}\n");
+    let files = [("spec.yml", spec.as_str()), ("compose/docker-compose-web.yml", &web("volumes: {d: }\n"))];
+    let outcome = run("compose", &files);
+    assert!(outcome.findings[0].message.contains("`/srv/kind/shop/data/d`"), "{:?}", outcome.findings);
+    assert!(outcome.findings[0].help[0].contains("`d: /srv/other/shop/d`"));
+}
+
+#[test]
 fn relative_paths_are_refused_on_remote_clusters() {
     let check = |path: &str| {
         let spec = format!("stack: s\ndeploy-to: k8s\nvolumes: {{d: {path}}}\n");
-        summary(&run("laconic-so", &[("spec.yml", &spec)]))
+        summary(&run(
+            "laconic-so",
+            &[("spec.yml", &spec), ("compose/docker-compose-web.yml", &web("volumes: {d: }\n"))],
+        ))
     };
     assert_eq!(check("./data"), ["107 error"]);
     assert_eq!(check("/data"), Vec::<String>::new());
@@ -352,6 +489,41 @@ fn a_repository_is_read_with_a_stand_in_identity() {
     assert_eq!(deployment.pods[0].1.services[0].ports[0].host, Some(30081));
     let values: Vec<_> = deployment.config.iter().map(|variable| variable.value.as_str()).collect();
     assert_eq!(values, ["x # y", "true"]);
+}
+
+#[test]
+fn a_configmap_folder_beside_the_spec_is_read_before_the_stacks() {
+    let compile = |path: &str, files: &[&str]| {
+        let mut sources = MemorySources::default();
+        let spec = format!("stack: x\ndeploy-to: k8s-kind\nconfigmaps: {{settings: {path}}}\n");
+        sources.insert("specs/shop.yml", spec.as_bytes());
+        sources.insert("repo/stacks/shop/stack.yml", b"pods: [web]\n");
+        sources.insert("repo/compose/docker-compose-web.yml", web("volumes: {settings: }\n").as_bytes());
+        for file in files {
+            sources.insert(file, file.as_bytes());
+        }
+        let layout = Layout::Repository { stack: "repo/stacks/shop".to_owned(), identity: None };
+        let source = DeploymentSource { spec_file: "specs/shop.yml".to_owned(), layout, ..source() };
+        crate::compile::compile(&source, &sources)
+    };
+    let (mine, usual, stacks) = ("specs/folder/a", "specs/configmaps/settings/a", "repo/config/settings/a");
+    let table: [(&str, &[&str], &str); 5] = [
+        ("./folder", &[mine, stacks], mine),
+        ("./folder", &[stacks], stacks),
+        ("./configmaps/settings", &[usual, stacks], stacks),
+        ("folder", &[mine, stacks], mine),
+        ("", &[mine, stacks], stacks),
+    ];
+    for (path, files, expected) in table {
+        let compiled = compile(path, files);
+        assert_eq!(compiled.findings, [], "{path}");
+        let resources = compiled.deployment.unwrap().resources;
+        let map =
+            resources.iter().find(|it| it.address.resource_type == crate::address::ResourceType::ConfigMap).unwrap();
+        assert_eq!(map.attributes["data"]["a"], expected, "{path}");
+    }
+    let missing = compile("./folder", &[]);
+    assert_eq!(missing.findings[0].code, Code::BindMissing);
 }
 
 #[test]

@@ -1,0 +1,131 @@
+//! The dangers to the bytes of volumes.
+
+use crate::address::ResourceType;
+use crate::code::{Code, Severity};
+use crate::finding::{Consent, Finding};
+use crate::plan::change::Action;
+use crate::plan::decide::ClusterFate;
+use crate::plan::difference::shrinks;
+use crate::plan::document::{VolumeForecast, VolumeReason, VolumeVerdict};
+use crate::plan::forecast::claim_address;
+use crate::plan::planner::Judgement;
+use crate::state::VolumeStorage;
+
+/// LAC302, 303, 304, 305, 308.
+pub fn volumes(judgement: &Judgement<'_>, forecast: &[VolumeForecast], findings: &mut Vec<Finding>) {
+    for volume in forecast {
+        let name = format!("{}/{}", volume.deployment, volume.volume);
+        let consent = Consent::DataLoss(name.clone());
+        let claim = claim_address(&volume.deployment, &volume.volume);
+        let place = judgement
+            .resources
+            .get(&claim)
+            .and_then(|judged| judged.item.desired)
+            .and_then(|desired| desired.place.as_ref());
+        match (volume.verdict, &volume.because) {
+            (VolumeVerdict::Lost, VolumeReason::OverlayDiesWithCluster) => {
+                // A cluster that is already gone took its data with it: there is nothing left to consent to.
+                let gone = judgement.fates.values().all(|fate| matches!(fate, ClusterFate::Lost(_)));
+                let (severity, message) = if gone {
+                    (Severity::Warning, format!("the data of `{name}` went with the cluster: it lay in its node"))
+                } else {
+                    (
+                        Severity::Consent,
+                        format!("the data of `{name}` lies in the cluster's node and is lost with the cluster"),
+                    )
+                };
+                let finding =
+                    Finding::new(Code::DataLoss, message).about(&name).at_maybe(place).as_severity(severity).help(
+                        "give the volume a path under `kind-mount-root` to keep its data on the host from now on",
+                    );
+                findings.push(if gone { finding } else { finding.lifted_by(consent) });
+            }
+            (VolumeVerdict::Lost, _) => {
+                let replaced = renamed(forecast, volume);
+                let finding = match replaced {
+                    Some(like) => Finding::new(
+                        Code::VolumeRenamed,
+                        format!("the volume `{name}` disappears and `{like}` appears: its data does not move along"),
+                    )
+                    .help(format!("if it was renamed, keep the old name `{}` in the spec", volume.volume)),
+                    None => Finding::new(Code::DataLoss, format!("the data of `{name}` is lost: its claim is deleted")),
+                };
+                findings.push(finding.about(&name).at_maybe(place).lifted_by(consent));
+            }
+            (VolumeVerdict::LeftBehind, VolumeReason::PathChanged(new)) => {
+                let VolumeStorage::Host(old) = &volume.storage else { continue };
+                findings.push(
+                    Finding::new(
+                        Code::DataLeftBehind,
+                        format!("the data of `{name}` stays behind in {old}: the volume starts empty in {new}"),
+                    )
+                    .about(&name)
+                    .at_maybe(place)
+                    .help(format!("to move it: stop the deployment, `cp -a {old}/. {new}/`, then apply"))
+                    .lifted_by(consent),
+                );
+            }
+            _ => {}
+        }
+    }
+    shrinking_claims(judgement, findings);
+    released_volumes(judgement, findings);
+}
+
+/// A volume of the same deployment and storage that appears while this one disappears.
+fn renamed(forecast: &[VolumeForecast], gone: &VolumeForecast) -> Option<String> {
+    let like = forecast.iter().find(|other| {
+        other.deployment == gone.deployment
+            && other.verdict == VolumeVerdict::New
+            && std::mem::discriminant(&other.storage) == std::mem::discriminant(&gone.storage)
+    })?;
+    Some(format!("{}/{}", like.deployment, like.volume))
+}
+
+fn shrinking_claims(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    for (address, judged) in &judgement.resources {
+        let Some(difference) = judged.comparison.differences.iter().find(|one| shrinks(address.resource_type, one))
+        else {
+            continue;
+        };
+        if judgement.input.replace.contains(address) || judged.verdict.action != Action::Replace {
+            continue;
+        }
+        let text = |value: &Option<serde_json::Value>| {
+            value.as_ref().and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+        };
+        findings.push(
+            Finding::new(
+                Code::ClaimShrinks,
+                format!(
+                    "the claim of `{}/{}` would shrink from {} to {}",
+                    address.scope.name(),
+                    address.short_name(),
+                    text(&difference.before),
+                    text(&difference.after)
+                ),
+            )
+            .about(address.to_string())
+            .at_maybe(difference.place.as_ref())
+            .help("Kubernetes cannot shrink a claim; keep the size")
+            .help(format!("or make the claim anew: --replace='{address}'")),
+        );
+    }
+}
+
+fn released_volumes(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    for (address, judged) in &judgement.resources {
+        if address.resource_type == ResourceType::PersistentVolume
+            && judged.item.desired.is_some()
+            && judged.item.live.is_some_and(|live| live.attributes["status"]["phase"] == "Released")
+        {
+            findings.push(
+                Finding::new(
+                    Code::VolumeReleased,
+                    format!("`{address}` is Released, its claim is gone: it is bound to the new claim"),
+                )
+                .about(address.to_string()),
+            );
+        }
+    }
+}
