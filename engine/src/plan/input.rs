@@ -39,7 +39,7 @@ pub struct PlanInput {
     pub secrets: SecretValues,
     /// Per deployment, what fingerprints its secrets; missing where the key is not here.
     pub fingerprinters: BTreeMap<String, Fingerprinter>,
-    /// Digests of the desired forms, computed once by [`crate::plan::prepare`].
+    /// Digests of the desired forms, computed once by [`crate::plan::prepare()`].
     pub digests: BTreeMap<Address, Digest>,
     /// Whether this runs against the simulated host.
     pub simulated: bool,

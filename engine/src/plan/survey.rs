@@ -64,7 +64,7 @@ pub struct Item<'a> {
     pub target: &'a Target,
     /// What the spec asks for.
     pub desired: Option<&'a Resource>,
-    /// The digest of that, when it is as compiled; [`crate::plan::prepare`] computed it.
+    /// The digest of that, when it is as compiled; [`crate::plan::prepare()`] computed it.
     pub digest: Option<Digest>,
     /// What is recorded.
     pub recorded: Option<&'a Recorded>,
