@@ -85,15 +85,16 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     }
     let unseen = unseen(&input);
     let places = secret_places(&directories, &store, input.deployments.iter().map(|one| one.name.as_str()))?;
-    if !wanted.offline {
-        let wanted: BTreeSet<SecretSource> = input
-            .deployments
-            .iter()
-            .flat_map(|deployment| &deployment.resources)
-            .flat_map(|resource| sources(&resource.attributes))
-            .collect();
-        input.secrets = secret_values::values(&wanted, &places, Missing::LeaveOut)?;
-    }
+    // Generated values are kept beside the state and are read with it, offline too; the environment and the files of
+    // this host are not.
+    let wanted_sources: BTreeSet<SecretSource> = input
+        .deployments
+        .iter()
+        .flat_map(|deployment| &deployment.resources)
+        .flat_map(|resource| sources(&resource.attributes))
+        .filter(|source| !wanted.offline || matches!(source, SecretSource::Generated { .. }))
+        .collect();
+    input.secrets = secret_values::values(&wanted_sources, &places, Missing::LeaveOut)?;
     let live_secrets = if input.mode == Mode::Import { live_secrets(&input) } else { SecretValues::new() };
     input.secrets.extend(live_secrets.clone());
     input.fingerprinters = secret_values::fingerprinters(&places, Missing::LeaveOut)?;
