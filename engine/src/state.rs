@@ -324,3 +324,34 @@ pub fn union(left: &[Address], right: &[Address]) -> Vec<Address> {
     all.dedup();
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::ResourceType;
+    use serde_json::json;
+
+    /// After a crash nobody knows which of the two forms is in the world: until that is known, what either needs counts.
+    #[test]
+    fn what_is_pending_needs_what_its_old_and_its_new_form_need() {
+        let address = |name| Address::new(ResourceType::Deployment, Scope::deployment("shop"), name);
+        let (web, old, new) = (address("web"), address("old"), address("new"));
+        let desired = json!({"kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}});
+        let mut state = State::empty(Scope::deployment("shop"));
+        state.fold(JournalRecord::Done {
+            address: web.clone(),
+            uid: "uid-1".into(),
+            needs: vec![old.clone()],
+            desired: desired.clone(),
+            observed: Value::Null,
+        });
+        state.fold(JournalRecord::Intent {
+            address: web.clone(),
+            action: Action::Update,
+            key: crate::resource::object_key(&web, &desired),
+            needs: vec![new.clone()],
+            desired: Some(desired),
+        });
+        assert_eq!(state.resources[&web].needs, [new, old]);
+    }
+}
