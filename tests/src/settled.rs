@@ -7,7 +7,7 @@ use laconic_engine::compile::CompiledDeployment;
 use laconic_providers::simulated::{Violation, ViolationKind};
 use proptest::prop_assert;
 use proptest::prop_assert_eq;
-use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError};
+use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestCaseError};
 
 use crate::universe::{Request, Universe};
 
@@ -21,6 +21,8 @@ pub fn config(name: &str, cases: u32) -> Config {
     Config {
         cases: wanted.unwrap_or(cases),
         max_shrink_iters: 300,
+        // The same cases everywhere, so that a change is judged by what it changes; `PROPERTY_SEED` tries others.
+        rng_seed: RngSeed::Fixed(std::env::var("PROPERTY_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(file))),
         ..Config::default()
     }

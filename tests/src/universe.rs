@@ -219,6 +219,23 @@ impl Universe {
         self.store.load(scope).unwrap()
     }
 
+    /// Everything recorded of deployments and their clusters, forms and all, as text.
+    ///
+    /// # Panics
+    /// When the state cannot be read.
+    #[must_use]
+    pub fn recorded_text(&self, deployments: &[CompiledDeployment]) -> String {
+        let scopes = PlanInput::new(Mode::Apply, deployments.to_vec()).scopes();
+        let mut text = String::new();
+        for scope in scopes {
+            let mut state = self.state(&scope);
+            let digests = state.resources.values().flat_map(|one| [one.desired.digest, one.observed.digest]).collect();
+            self.store.load_bodies(&mut state, &digests).unwrap();
+            text += &format!("{state:?}");
+        }
+        text
+    }
+
     /// Everything in which the world differs from what these deployments compile to: fields that are not as desired,
     /// objects that are missing, objects of ours that nobody desires.
     #[must_use]
