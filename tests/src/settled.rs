@@ -21,6 +21,8 @@ pub fn config(name: &str, cases: u32) -> Config {
     Config {
         cases: wanted.unwrap_or(cases),
         max_shrink_iters: 300,
+        // Not every pair is refused, has secrets, …: what does not fit a property is another draw.
+        max_global_rejects: 1_000_000,
         // The same cases everywhere, so that a change is judged by what it changes; `PROPERTY_SEED` tries others.
         rng_seed: RngSeed::Fixed(std::env::var("PROPERTY_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)),
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(file))),
