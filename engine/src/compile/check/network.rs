@@ -101,7 +101,10 @@ fn node_ports(context: &mut Context<'_>) {
             let finding =
                 Finding::new(Code::InvalidNodePort, format!("host port {host} is no node port: those are 30000-32767"))
                     .at(&port.place)
-                    .help(format!("write `{}` alone, or `3XXXX:{}`", port.container, port.container))
+                    .help(format!(
+                        "write `{}` alone, or a host port from 30000 to 32767: `30080:{}`",
+                        port.container, port.container
+                    ))
                     .help("for HTTP, route a host name to it with `http-proxy`");
             context.push_new_rule(finding);
         } else if let Some(earlier) = claimed.get(&(host, port.protocol.as_str())) {
