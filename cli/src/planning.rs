@@ -77,7 +77,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let store = session.wire.store(&directories);
     let mut input = gather(session, &inputs, compiled, wanted, &store)?;
     let host = match simulated {
-        Some(simulated) => Some(Host::Simulated(simulated)),
+        Some(simulated) => Some(Host::Simulated(Box::new(simulated))),
         None if wanted.offline => None,
         None => Some(live(session, &input, &directories, wanted)?),
     };

@@ -58,7 +58,7 @@ fn saved(session: &Session, arguments: &ApplyArgs, path: &Path) -> Result<Exit> 
         return Err(Problem::NoIdentity { command: "apply" });
     }
     let host = match session.wire.simulated_host()? {
-        Some(simulated) => Host::Simulated(simulated),
+        Some(simulated) => Host::Simulated(Box::new(simulated)),
         None => {
             let targets: BTreeSet<Target> = plan.changes.iter().map(|change| change.target.clone()).collect();
             session.wire.live(&targets, &file.directories)

@@ -12,24 +12,24 @@ use laconic_providers::{KubernetesProvider, SimulatedHost};
 #[derive(Debug)]
 pub enum Host {
     /// A simulated one.
-    Simulated(SimulatedHost),
+    Simulated(Box<SimulatedHost>),
     /// The API servers that deployments live on.
-    Live(KubernetesProvider),
+    Live(Box<KubernetesProvider>),
 }
 
 impl Host {
     /// What is asked and told.
     #[must_use]
-    pub const fn provider(&self) -> &dyn Provider {
+    pub fn provider(&self) -> &dyn Provider {
         match self {
-            Self::Simulated(host) => host,
-            Self::Live(provider) => provider,
+            Self::Simulated(host) => &**host,
+            Self::Live(provider) => &**provider,
         }
     }
 
     /// The simulated host, if it is one.
     #[must_use]
-    pub const fn simulated(&self) -> Option<&SimulatedHost> {
+    pub fn simulated(&self) -> Option<&SimulatedHost> {
         match self {
             Self::Simulated(host) => Some(host),
             Self::Live(_) => None,
@@ -53,7 +53,7 @@ pub fn live(reach: &Reach, targets: &BTreeSet<Target>, directories: &BTreeMap<St
         };
         Some((target.clone(), connection))
     });
-    Host::Live(KubernetesProvider::new(connections.collect()))
+    Host::Live(Box::new(KubernetesProvider::new(connections.collect())))
 }
 
 /// What the command line says of remote clusters.
