@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use laconic_engine::diff::path::{item_key, merge_key};
+use serde_json::{Map, Value, json};
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ fn walk(value: &Value, path: String, key: &str, leaves: &mut BTreeMap<String, Va
         }
         Value::Array(items) if !items.is_empty() => {
             for (index, item) in items.iter().enumerate() {
-                let name = item_name(key, item).unwrap_or_else(|| index.to_string());
+                let name = item_key(key, item, items, index);
                 walk(item, format!("{path}[{name}]"), "", leaves);
             }
         }
@@ -49,20 +50,103 @@ fn child(path: &str, key: &str) -> String {
     }
 }
 
-/// The name by which a list merges an item; `None` where a list goes by position and is replaced as a whole.
-pub fn item_name(list: &str, item: &Value) -> Option<String> {
-    let text = |member: &str| item.get(member).and_then(Value::as_str).map(str::to_owned);
-    match list {
-        "containers" | "initContainers" | "env" | "volumes" | "imagePullSecrets" => text("name"),
-        "ports" => text("name").or_else(|| {
-            let number = item.get("containerPort").or_else(|| item.get("port"))?;
-            Some(format!("{number}/{}", text("protocol").unwrap_or_else(|| "TCP".to_owned())))
-        }),
-        "volumeMounts" => text("mountPath"),
-        "rules" => text("host"),
-        "paths" => text("path"),
-        _ => None,
+/// Whether a server merges a list item by item. All others have one owner and are replaced as a whole, though the engine
+/// may know their items by a name too.
+pub fn is_merged(list: &str) -> bool {
+    matches!(
+        list,
+        "containers"
+            | "initContainers"
+            | "env"
+            | "volumes"
+            | "imagePullSecrets"
+            | "ports"
+            | "volumeMounts"
+            | "hostAliases"
+            | "finalizers"
+    )
+}
+
+/// Maps and lists that have one owner: the part of a path down to it, else the whole path.
+pub fn owned_part(path: &str) -> &str {
+    const WHOLE: [&str; 8] = [
+        "selector",
+        "nodeSelector",
+        "roleRef",
+        "configMapKeyRef",
+        "secretKeyRef",
+        "fieldRef",
+        "resourceFieldRef",
+        "subsets",
+    ];
+    let mut list = "";
+    for prefix in prefixes(path) {
+        let is_item = prefix.ends_with(']') && !list.is_empty() && !is_map(list);
+        if is_item && !is_merged(list) {
+            return prefix.rsplit_once('[').map_or(path, |(above, _)| above);
+        }
+        if prefix.ends_with(']') {
+            list = "";
+            continue;
+        }
+        list = prefix.rsplit(['.', ']']).next().unwrap_or(prefix);
+        // What lies in a map of texts is no field.
+        if WHOLE.contains(&list)
+            && !prefixes(prefix).iter().any(|above| is_map(above.rsplit('.').next().unwrap_or(above)))
+        {
+            return prefix;
+        }
     }
+    path
+}
+
+/// Whether brackets after that name hold a key of a map.
+fn is_map(name: &str) -> bool {
+    matches!(
+        name,
+        "labels"
+            | "annotations"
+            | "data"
+            | "binaryData"
+            | "stringData"
+            | "matchLabels"
+            | "limits"
+            | "requests"
+            | "capacity"
+            | "parameters"
+    )
+}
+
+/// A path as servers spell it in messages: `.spec.template.spec.containers[name="web"].image`.
+pub fn spelled(path: &str) -> String {
+    let mut text = String::new();
+    let mut list = String::new();
+    for segment in segments(path) {
+        match segment {
+            Segment::Key(name) => {
+                text.push('.');
+                text.push_str(&name);
+                list = name;
+            }
+            Segment::Bracket(name) if is_map(&list) => {
+                text.push('.');
+                text.push_str(&name);
+            }
+            Segment::Bracket(name) => {
+                text.push_str(&match (list.as_str(), name.split_once('/')) {
+                    ("ports", Some((port, protocol))) => {
+                        let member = if path.contains("containers[") { "containerPort" } else { "port" };
+                        format!("[{member}={port},protocol=\"{}\"]", protocol.to_uppercase())
+                    }
+                    ("volumeMounts", _) => format!("[mountPath=\"{name}\"]"),
+                    ("hostAliases", _) => format!("[ip=\"{name}\"]"),
+                    (list, _) if is_merged(list) => format!("[name=\"{name}\"]"),
+                    _ => format!("[{name}]"),
+                });
+            }
+        }
+    }
+    text
 }
 
 fn segments(path: &str) -> Vec<Segment> {
@@ -110,10 +194,7 @@ pub fn is_beneath(path: &str, prefix: &str) -> bool {
 
 /// Where in a list the item with that name is, or would be by position.
 fn position(items: &[Value], list: &str, name: &str) -> Option<usize> {
-    items
-        .iter()
-        .position(|item| item_name(list, item).is_some_and(|own| own == name))
-        .or_else(|| name.parse().ok().filter(|index| items.get(*index).is_some_and(|i| item_name(list, i).is_none())))
+    items.iter().enumerate().position(|(index, item)| item_key(list, item, items, index) == name)
 }
 
 /// The value at a path.
@@ -159,7 +240,7 @@ fn set_at(at: &mut Value, segments: &[Segment], list: &str, new: Value) {
         *at = Value::Object(Map::new());
     }
     if let Value::Object(members) = at {
-        let is_list = matches!(rest.first(), Some(Segment::Bracket(_))) && is_keyed_list(name);
+        let is_list = matches!(rest.first(), Some(Segment::Bracket(_))) && is_merged(name);
         let member =
             members.entry(name.clone()).or_insert_with(|| if is_list { Value::Array(Vec::new()) } else { Value::Null });
         set_at(member, rest, name, new);
@@ -170,19 +251,18 @@ fn set_at(at: &mut Value, segments: &[Segment], list: &str, new: Value) {
 fn new_item(list: &str, name: &str) -> Value {
     let member = match list {
         "volumeMounts" => "mountPath",
+        "hostAliases" => "ip",
         "rules" => "host",
         "paths" => "path",
-        _ if is_keyed_list(list) => "name",
+        "ports" => {
+            let (port, protocol) = name.split_once('/').unwrap_or((name, "tcp"));
+            let port = port.parse::<u64>().map_or_else(|_| Value::from(port), Value::from);
+            return json!({"containerPort": port, "protocol": protocol.to_uppercase()});
+        }
+        _ if is_merged(list) => "name",
         _ => return Value::Null,
     };
     Value::Object([(member.to_owned(), Value::from(name))].into_iter().collect())
-}
-
-fn is_keyed_list(list: &str) -> bool {
-    matches!(
-        list,
-        "containers" | "initContainers" | "env" | "volumes" | "imagePullSecrets" | "ports" | "volumeMounts" | "paths"
-    ) || list == "rules"
 }
 
 /// Takes away what is at a path.
@@ -236,13 +316,13 @@ pub fn merge(live: &mut Value, sent: &Value, key: &str) {
             }
         }
         (Value::Array(live), Value::Array(sent))
-            if !sent.is_empty() && sent.iter().chain(live.iter()).all(|item| item_name(key, item).is_some()) =>
+            if is_merged(key) && sent.iter().chain(live.iter()).all(|item| merge_key(key, item).is_some()) =>
         {
             // Items that are sent come first and in their order; those of other managers follow.
             let mut merged = Vec::with_capacity(live.len().max(sent.len()));
             for item in sent {
-                let name = item_name(key, item);
-                match live.iter().position(|there| item_name(key, there) == name) {
+                let name = merge_key(key, item);
+                match live.iter().position(|there| merge_key(key, there) == name) {
                     Some(index) => {
                         let mut there = live.remove(index);
                         merge(&mut there, item, "");
@@ -299,7 +379,7 @@ mod tests {
                 "spec.template.spec.containers[web].args[0]",
                 "spec.template.spec.containers[web].args[1]",
                 "spec.template.spec.containers[web].name",
-                "spec.template.spec.containers[web].ports[80/TCP].containerPort",
+                "spec.template.spec.containers[web].ports[80/tcp].containerPort",
                 "spec.template.spec.containers[web].volumeMounts[/var/lib].mountPath",
                 "spec.template.spec.containers[web].volumeMounts[/var/lib].name",
             ]
@@ -338,6 +418,34 @@ mod tests {
         assert_eq!(containers[1]["args"], json!(["c"]));
         assert_eq!(containers[1]["ports"], json!([{"containerPort": 80}]));
         assert_eq!(live["metadata"]["labels"], json!({"app.kubernetes.io/stack": "shop"}));
+    }
+
+    #[test]
+    fn lists_without_keys_and_some_maps_have_one_owner() {
+        for (path, part) in [
+            ("rules[0].verbs[0]", "rules"),
+            ("spec.rules[a.example].http.paths[/].path", "spec.rules"),
+            ("spec.accessModes[ReadWriteOnce]", "spec.accessModes"),
+            ("spec.selector.matchLabels[a.b/c]", "spec.selector"),
+            ("spec.template.spec.containers[web].args[0]", "spec.template.spec.containers[web].args"),
+            ("spec.template.spec.containers[web].env[A].value", "spec.template.spec.containers[web].env[A].value"),
+            ("metadata.labels[a.b/c]", "metadata.labels[a.b/c]"),
+            ("data.selector", "data.selector"),
+            ("data[a.b]", "data[a.b]"),
+            ("subsets[0].ports[80/tcp].port", "subsets"),
+        ] {
+            assert_eq!(owned_part(path), part, "{path}");
+        }
+    }
+
+    #[test]
+    fn messages_spell_paths_as_servers_do() {
+        assert_eq!(
+            spelled("spec.template.spec.containers[web].ports[80/tcp].hostPort"),
+            ".spec.template.spec.containers[name=\"web\"].ports[containerPort=80,protocol=\"TCP\"].hostPort"
+        );
+        assert_eq!(spelled("metadata.labels[a.b/c]"), ".metadata.labels.a.b/c");
+        assert_eq!(spelled("rules"), ".rules");
     }
 
     #[test]
