@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use laconic_engine::address::{Address, Scope};
-use laconic_engine::apply::{Provider as _, StateError, StateStore as _};
+use laconic_engine::apply::{Provider, StateError, StateStore as _};
 use laconic_engine::finding::Consent;
 use laconic_engine::plan::{self, Mode, Plan, PlanInput};
 use laconic_engine::resource::{Observed, ObservedTarget, Resource, Target};
@@ -103,6 +103,8 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     if !wanted.offline && tenants_secrets(&mut input, &directories, &store)? {
         plan = plan::plan(&input);
     }
+    let provider = host.as_ref().map(|host| host as &dyn Provider);
+    let plan = crate::dry_running::tried(provider, wanted.command, &mut input, plan)?;
     let complaints = plan::lint::lint(&plan);
     if !complaints.is_empty() {
         return Err(Problem::BrokenPlan { complaints });
@@ -113,16 +115,19 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host })
 }
 
-/// The targets whose cluster answers and whose objects nobody could list.
+/// The targets whose cluster answers and whose objects, or some kinds of them, nobody could list.
 fn unseen(input: &PlanInput) -> Vec<(Target, String)> {
     let answers = |observed: &ObservedTarget| matches!(observed.cluster, Observed::Present(_));
     input
         .world
         .iter()
         .filter(|(_, observed)| answers(observed))
-        .filter_map(|(target, observed)| {
-            let reason = observed.objects.as_ref().err()?;
-            Some((target.clone(), plan::danger::unknown_text(reason)))
+        .flat_map(|(target, observed)| {
+            let all = observed.objects.as_ref().err().map(plan::danger::unknown_text);
+            let kinds = observed.unlisted.iter().map(|(resource_type, reason)| {
+                format!("objects of kind {}: {}", resource_type.kind(), plan::danger::unknown_text(reason))
+            });
+            all.into_iter().chain(kinds).map(|why| (target.clone(), why))
         })
         .collect()
 }

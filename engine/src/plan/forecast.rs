@@ -124,7 +124,8 @@ fn claim_exists(judgement: &Judgement<'_>, deployment: &str, claim: &Address) ->
         // A tenant whose state could not be read has what the register says.
         None => true,
         Some(Some(recorded)) if !recorded.uid.is_empty() => true,
-        Some(_) => matches!(seen, Some(Presence::Present | Presence::RemadeByUs | Presence::RemadeByOthers)),
+        // An interrupted create of which nobody can tell whether it was done: better to fear for it than to forget it.
+        Some(_) => seen.is_some_and(|seen| seen != Presence::Absent),
     }
 }
 
