@@ -173,6 +173,37 @@ fn ignored_fields_are_no_drift_added_ones_neither() {
     assert_eq!(drift(&universe, rules), []);
 }
 
+/// An autoscaler keeps its count when laconic changes something else.
+#[test]
+fn ignored_fields_are_sent_as_they_are() {
+    let rules = "ignore:\n  - spec.replicas\n";
+    let universe = running(rules);
+    edit(&universe, &web(), "hpa", "spec.replicas", Some(4.into()));
+    let changed = format!("{rules}labels:\n  tier: front\n");
+    let run = universe.apply(&shop(&changed), &Request::default());
+    assert!(run.is_complete(), "{}", run.problems());
+    assert_eq!(run.plan.changes.len(), 1, "{:#?}", run.plan.changes);
+    let live = universe.host.edit_object(&target(), &web(), "nobody", "spec.paused", None).unwrap();
+    assert_eq!(live.attributes["spec"]["replicas"], json!(4));
+    let next = universe.plan(&shop(&changed), &Request::default());
+    assert_eq!((next.changes.len(), next.drift.len()), (0, 0), "{next:#?}");
+    assert_eq!(next.ignored["shop"], ["spec.replicas"]);
+}
+
+/// Somebody applied the same value: to change it is to take it from them, which the plan says and apply does.
+#[test]
+fn a_field_that_others_own_too_is_taken_with_a_warning() {
+    let universe = running("");
+    edit(&universe, &web(), "argocd", "spec.replicas", Some(1.into()));
+    assert_eq!(drift(&universe, ""), []);
+    let changed = shop("replicas: 2\n");
+    let plan = universe.plan(&changed, &Request::default());
+    let warned = plan.findings.iter().find(|finding| finding.code == laconic_engine::code::Code::FieldsTaken);
+    assert!(warned.is_some_and(|finding| finding.message.contains("spec.replicas is owned by argocd")), "{plan:#?}");
+    let run = universe.carry_out(plan, &changed);
+    assert!(run.is_complete(), "{}", run.problems());
+}
+
 #[test]
 fn an_object_with_our_label_that_nobody_recorded_is_added() {
     let universe = running("");
