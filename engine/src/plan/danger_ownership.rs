@@ -131,7 +131,10 @@ pub fn taker<'a>(judged: &'a Judged<'_>, changed: &FieldDifference) -> Option<(&
     if let Some(field) = drifted.filter(|field| !field.added && !field.probably) {
         return Some((&field.manager, &field.time));
     }
-    changed.after.as_ref()?;
+    // What is made anew is nobody's; to drop a field takes it from nobody.
+    if judged.verdict.action != Action::Update || changed.after.is_none() {
+        return None;
+    }
     let mut others = judged.item.live?.owners.iter().filter(|owner| owner.manager != FIELD_MANAGER);
     let owner = others.find(|owner| owner.paths.contains(&changed.path))?;
     Some((&owner.manager, &owner.time))

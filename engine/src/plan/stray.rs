@@ -1,6 +1,6 @@
 //! Objects that carry a deployment's label and that nobody recorded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::address::{Address, ObjectKey, ResourceType, Scope};
 use crate::compile::CompiledDeployment;
@@ -29,7 +29,7 @@ pub fn strays(input: &PlanInput) -> Vec<Stray<'_>> {
     for deployment in &input.deployments {
         by_id.insert((&deployment.target, deployment.identity.deployment_id.as_str()), deployment);
     }
-    let recorded: BTreeSet<(&Target, &ObjectKey)> = input
+    let recorded: HashSet<(&Target, &ObjectKey)> = input
         .states
         .values()
         .filter_map(|state| Some((state.target.as_ref()?, state)))
