@@ -119,7 +119,8 @@ fn what_the_server_would_refuse_is_in_the_plan() {
     let group = "/apis/admissionregistration.k8s.io/v1";
     let api_version = "admissionregistration.k8s.io/v1";
     let name = json!({"name": "two-are-enough"});
-    let policy = json!({"apiVersion": api_version, "kind": "ValidatingAdmissionPolicy", "metadata": name, "spec": rules});
+    let policy =
+        json!({"apiVersion": api_version, "kind": "ValidatingAdmissionPolicy", "metadata": name, "spec": rules});
     let binding = json!({"apiVersion": api_version, "kind": "ValidatingAdmissionPolicyBinding", "metadata": name,
                          "spec": {"policyName": "two-are-enough", "validationActions": ["Deny"]}});
     runtime.block_on(post(&client, &format!("{group}/validatingadmissionpolicies"), &policy));

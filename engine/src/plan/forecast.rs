@@ -143,7 +143,9 @@ fn judge_volume(
     let action = judgement.resources.get(&claim).map_or(Action::NoOp, |judged| judged.verdict.action);
     let claim_goes = matches!(action, Action::Delete | Action::Replace);
     let cluster_goes = judgement.fates.get(target);
+    let is_taken_over = action == Action::Import;
     let (verdict, because) = match (was, will) {
+        (None, Some(_)) if is_taken_over => (VolumeVerdict::Kept, VolumeReason::Untouched),
         (None, _) => (VolumeVerdict::New, VolumeReason::Created),
         (Some(VolumeStorage::Host(old)), Some(VolumeStorage::Host(new))) if old != new => {
             (VolumeVerdict::LeftBehind, VolumeReason::PathChanged(new.clone()))
