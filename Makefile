@@ -1,12 +1,14 @@
 # Two commands matter: `make demo` shows what laconic does, `make test` shows that it does it.
 # `make demo` needs a Rust toolchain and a C compiler, nothing else.
 
-.PHONY: help demo build test bench lint fmt deny docs ci transcript
+.PHONY: help demo build test testbed testbed-up bench lint fmt deny docs ci transcript
 
 help:
 	@echo 'make demo        build laconic and walk through it on a simulated host'
 	@echo 'make test        everything: format, lints, dependencies, tests, docs, the demo'
 	@echo 'make build       the binary, at target/ci/laconic'
+	@echo 'make testbed     the servers that some tests need, built once per machine'
+	@echo 'make testbed-up  a Kubernetes API server by hand, until Ctrl-C'
 	@echo 'make bench       the benchmark'
 	@echo 'make lint        format and clippy only'
 	@echo 'make deny        licences, bans, sources and advisories of the dependencies'
@@ -23,6 +25,12 @@ demo:
 
 test:
 	@scripts/test.sh
+
+testbed:
+	@scripts/testbed.sh
+
+testbed-up: testbed
+	@cargo run --quiet -p laconic-testbed --locked -- --controller-manager --kubelet
 
 bench: build
 	cargo run --profile ci -p laconic-tests --bin bench --locked

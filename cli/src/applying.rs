@@ -25,7 +25,7 @@ use crate::view::outcome::Ending;
 use crate::view::plan_text::{plan_text, plan_text_in_short, short_id};
 use crate::view::progress::Progress;
 use crate::view::{events_json, outcome};
-use crate::wire::{self, LocalStore, SimulatedHost};
+use crate::wire::{self, Host, LocalStore};
 
 /// Fewer characters of an id name no plan.
 const SHORTEST_ID: usize = 8;
@@ -40,7 +40,7 @@ pub struct Order<'a> {
     /// Values of secrets that are live and that nobody keeps yet; an import keeps them.
     pub live_secrets: SecretValues,
     /// The world.
-    pub host: SimulatedHost,
+    pub host: Host,
     /// How it is done.
     pub carrying: &'a Carrying,
     /// What is shown.
@@ -149,7 +149,9 @@ fn approve(session: &Session, mode: Mode) -> Result<()> {
 fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>) -> Result<Exit> {
     let store = session.wire.store(&order.directories);
     let copy = wire::rehearsal_store(&store, states.into_values())?;
-    let host = order.host.fork();
+    let Some(host) = order.host.simulated().map(wire::SimulatedHost::fork) else {
+        return Err(Problem::NoRehearsal);
+    };
     session.output.remark("Rehearsal on a copy of the simulated host: nothing here is changed.\n");
     let secrets = Secrets { store: &store, keys: Missing::LeaveOut, values: Missing::ThrowAway, kept: BTreeSet::new() };
     let end = run(session, order, &host, &copy, &SimulatedClock::default(), &secrets);
@@ -185,7 +187,7 @@ fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
     };
     let kept = recorded_secrets(&order.plan, &store)?;
     let secrets = Secrets { store: &store, keys: Missing::Make, values, kept };
-    run(session, order, &order.host, &store, clock.as_ref(), &secrets)
+    run(session, order, order.host.provider(), &store, clock.as_ref(), &secrets)
 }
 
 /// How a run comes by its secrets.

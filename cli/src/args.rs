@@ -42,6 +42,12 @@ pub struct Common {
     /// Run against the simulated host kept in this directory, state included
     #[arg(long, value_name = "HOSTDIR", env = "LACONIC_SIMULATE", global = true)]
     pub simulate: Option<PathBuf>,
+    /// The kubeconfig of a remote Kubernetes, instead of the deployment's own
+    #[arg(long, value_name = "FILE", global = true)]
+    pub kubeconfig: Option<PathBuf>,
+    /// The kubeconfig context of a remote Kubernetes; no context is ever taken from your own kubeconfig by itself
+    #[arg(long, value_name = "NAME", global = true)]
+    pub context: Option<String>,
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,

@@ -65,7 +65,7 @@ pub enum Problem {
     BrokenPipe,
     /// stdout cannot be written.
     Output(std::io::Error),
-    /// A command needs the world, and this build reaches none but a simulated one.
+    /// A command needs to look at a kind cluster, and this build does not ask Docker.
     NoLiveAccess {
         /// The command.
         command: &'static str,
@@ -74,6 +74,8 @@ pub enum Problem {
     },
     /// A command exists for simulated hosts only.
     NeedsSimulation,
+    /// A rehearsal needs a simulated host to make a copy of.
+    NoRehearsal,
     /// Nothing says which deployment is meant.
     NoDeployment {
         /// Where the search began.

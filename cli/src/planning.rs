@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use laconic_engine::address::{Address, Scope};
-use laconic_engine::apply::{Provider as _, StateError, StateStore as _};
+use laconic_engine::apply::{StateError, StateStore as _};
 use laconic_engine::finding::Consent;
 use laconic_engine::plan::{self, Mode, Plan, PlanInput};
 use laconic_engine::resource::{Observed, ObservedTarget, Resource, Target};
@@ -23,7 +23,7 @@ use crate::inputs::{Input, directories, locate};
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
 use crate::view::finding::Texts;
-use crate::wire::{LocalStore, SimulatedHost};
+use crate::wire::{Host, LocalStore};
 
 /// What is to be planned.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub struct Planned {
     /// Values of secrets that are live and that nobody keeps yet; an import keeps them.
     pub live_secrets: SecretValues,
     /// The world, when somebody looked.
-    pub host: Option<SimulatedHost>,
+    pub host: Option<Host>,
 }
 
 /// Makes a plan.
@@ -70,18 +70,20 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
         return Err(Problem::NoIdentity { command: wanted.command });
     }
     // Before anything is compiled: a wrong flag is said at once.
-    let host = if wanted.offline { None } else { session.wire.host()? };
-    if host.is_none() && !wanted.offline {
-        return Err(Problem::NoLiveAccess { command: wanted.command, offline: wanted.command == "plan" });
-    }
+    let simulated = if wanted.offline { None } else { session.wire.simulated_host()? };
     let compiled = compile_or_complain(session, &inputs, wanted.offline)?;
     let texts = compiled.all_texts();
     let mut directories = directories(&inputs);
     let store = session.wire.store(&directories);
     let mut input = gather(session, &inputs, compiled, wanted, &store)?;
+    let host = match simulated {
+        Some(simulated) => Some(Host::Simulated(Box::new(simulated))),
+        None if wanted.offline => None,
+        None => Some(live(session, &input, &directories, wanted)?),
+    };
     if let Some(host) = &host {
         let request = plan::observe_request(&input);
-        input.world = crate::wire::runtime()?.block_on(host.observe(&request));
+        input.world = crate::wire::runtime()?.block_on(host.provider().observe(&request));
     }
     let unseen = unseen(&input);
     let places = secret_places(&directories, &store, input.deployments.iter().map(|one| one.name.as_str()))?;
@@ -111,6 +113,20 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     // The process ends soon: giving thousands of objects back one by one costs more than it is worth.
     std::mem::forget(input);
     Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host })
+}
+
+/// The API servers of a plan's targets.
+fn live(
+    session: &Session,
+    input: &PlanInput,
+    directories: &BTreeMap<String, PathBuf>,
+    wanted: &Wanted<'_>,
+) -> Result<Host> {
+    let targets: BTreeSet<Target> = input.deployments.iter().map(|one| one.target.clone()).collect();
+    if targets.iter().any(|target| target.kind_cluster().is_some()) {
+        return Err(Problem::NoLiveAccess { command: wanted.command, offline: wanted.command == "plan" });
+    }
+    Ok(session.wire.live(&targets, directories))
 }
 
 /// The targets whose cluster answers and whose objects nobody could list.

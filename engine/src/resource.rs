@@ -171,13 +171,20 @@ pub struct ObservedTarget {
     pub cluster: Observed,
     /// The objects, by key; or why they are not known. Mounts and ports of a kind cluster are among them.
     pub objects: Result<BTreeMap<ObjectKey, Live>, UnknownReason>,
+    /// The kinds that could not be listed, and why: of them nothing is known, neither presence nor absence.
+    pub unlisted: BTreeMap<ResourceType, UnknownReason>,
 }
 
 impl ObservedTarget {
     /// A target of which nothing is known.
     #[must_use]
     pub const fn unknown(reason: UnknownReason) -> Self {
-        Self { identity: None, cluster: Observed::Unknown(reason), objects: Ok(BTreeMap::new()) }
+        Self {
+            identity: None,
+            cluster: Observed::Unknown(reason),
+            objects: Ok(BTreeMap::new()),
+            unlisted: BTreeMap::new(),
+        }
     }
 }
 

@@ -85,8 +85,14 @@ impl LocalStore {
 
     /// The same store with a hook that can let disk operations fail; for tests.
     #[must_use]
-    pub fn with_fault_hook(mut self, hook: FaultHook) -> Self {
-        self.disk = Disk::with_hook(hook);
+    pub fn with_fault_hook(self, hook: FaultHook) -> Self {
+        self.on(Disk::with_hook(hook))
+    }
+
+    /// The same store on that disk.
+    #[must_use]
+    pub fn on(mut self, disk: Disk) -> Self {
+        self.disk = disk;
         self
     }
 

@@ -16,7 +16,7 @@ use crate::wire::SimulatedHost;
 
 /// Runs it.
 pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
-    let host = session.wire.host()?.ok_or(Problem::NeedsSimulation)?;
+    let host = session.wire.simulated_host()?.ok_or(Problem::NeedsSimulation)?;
     match command {
         SimulateCommand::Show => show(session, &host)?,
         SimulateCommand::Edit { manager, object, path, value, cluster } => {

@@ -118,6 +118,7 @@ const fn word(operation: Operation) -> &'static str {
     match operation {
         Operation::Create => "create",
         Operation::Update => "update",
+        Operation::Adopt => "import",
         Operation::Delete => "delete",
     }
 }

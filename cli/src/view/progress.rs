@@ -114,6 +114,7 @@ const fn verbs(operation: Operation) -> (&'static str, &'static str, &'static st
     match operation {
         Operation::Create => ("Creating...", "creating", "Creation complete"),
         Operation::Update => ("Modifying...", "modifying", "Modifications complete"),
+        Operation::Adopt => ("Importing...", "importing", "Import complete"),
         Operation::Delete => ("Destroying...", "destroying", "Destruction complete"),
     }
 }

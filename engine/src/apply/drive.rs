@@ -161,7 +161,8 @@ const fn operation(kind: StepKind) -> Operation {
     match kind {
         StepKind::Delete | StepKind::Forget => Operation::Delete,
         StepKind::Create => Operation::Create,
-        StepKind::Update | StepKind::Import => Operation::Update,
+        StepKind::Update => Operation::Update,
+        StepKind::Import => Operation::Adopt,
     }
 }
 

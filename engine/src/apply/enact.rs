@@ -64,6 +64,9 @@ pub(crate) async fn enact(
         StepKind::Import => {
             let live = change.before.clone().unwrap_or_default();
             let wanted = desired.clone().unwrap_or_default();
+            if change.key.resource_type.is_kubernetes() {
+                adopt(apply, change, sink).await?;
+            }
             return Ok(StepDone {
                 uid: change.expected_uid.clone().unwrap_or_default(),
                 observed: crate::diff::project(&live, &wanted),
@@ -107,6 +110,21 @@ pub(crate) async fn enact(
         desired: fingerprinted.filter(|_| !deletes),
         identity: enacted.identity,
     })
+}
+
+/// Has the fields of an imported object become ours, so that one the spec drops later really goes. Only which fields there
+/// are matters: no secret is put in.
+async fn adopt(apply: &Apply<'_>, change: &Change, sink: &Sink<'_>) -> Result<Enacted, StepFailure> {
+    let step = Step {
+        target: change.target.clone(),
+        address: change.address.clone(),
+        key: change.key.clone(),
+        operation: Operation::Adopt,
+        object: change.after.clone(),
+        expected_uid: change.expected_uid.clone(),
+        force_conflicts: true,
+    };
+    with_retries(apply, change, step, sink).await
 }
 
 async fn with_retries(

@@ -19,6 +19,9 @@ pub struct TargetRequest {
     pub types: BTreeSet<ResourceType>,
     /// Objects to look at although they carry none of our labels (an object that may be in the way of a create).
     pub keys: BTreeSet<ObjectKey>,
+    /// The deployment ids that objects of ours carry as the value of the label `app`: by them a cluster that holds much
+    /// else besides is listed. Empty where everything is to be seen.
+    pub deployment_ids: BTreeSet<String>,
 }
 
 /// What to look at.
@@ -32,8 +35,10 @@ pub enum Operation {
     Create,
     /// Change what is there.
     Update,
-    /// Delete what is there; finding nothing is success.
+    /// Delete what is there; finding nothing is success. It ends when the object is gone, not when it is on its way.
     Delete,
+    /// Take over what is there: the fields that the object given has become ours, whoever applied them. No value changes.
+    Adopt,
 }
 
 /// One call of a provider. Holds secret values: never logged, its `Debug` leaves the object out.
@@ -114,6 +119,10 @@ pub trait Provider: Send + Sync {
 
     /// Does one step.
     fn enact<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>>;
+
+    /// What the server would say to a create or update, without doing it: admission and validation included. The object
+    /// that it answers with is as the server would store it.
+    fn dry_run<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>>;
 
     /// Whether an object works.
     fn readiness<'a>(&'a self, target: &'a Target, key: &'a ObjectKey) -> BoxFuture<'a, Result<Readiness, EnactError>>;

@@ -86,7 +86,8 @@ fn visit<'a>(value: &'a Value, parent: &str, path: &mut String, enter: &mut impl
     }
 }
 
-fn push_key(path: &mut String, key: &str) {
+/// Appends a map key to a path.
+pub fn push_key(path: &mut String, key: &str) {
     let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if plain {
         if !path.is_empty() {
@@ -101,7 +102,10 @@ fn push_key(path: &mut String, key: &str) {
 }
 
 /// The merge key of a list item, by the key of its list; the index where Kubernetes has none or keys repeat.
-fn item_key(parent: &str, item: &Value, items: &[Value], index: usize) -> String {
+///
+/// What stands in brackets for it in a path. `parent` is the map key the list is found under.
+#[must_use]
+pub fn item_key(parent: &str, item: &Value, items: &[Value], index: usize) -> String {
     let Some(key) = merge_key(parent, item) else { return index.to_string() };
     // Keys that repeat (Kubernetes lets some) get their position among the equal ones.
     let earlier = items.iter().take(index).filter(|other| merge_key(parent, other).as_ref() == Some(&key)).count();

@@ -75,10 +75,15 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
             add_types(entry, state.resources.keys().map(|address| address.resource_type));
         }
     }
-    if input.mode != Mode::Destroy {
-        for deployment in &input.deployments {
-            let entry = request.entry(deployment.target.clone()).or_default();
+    for deployment in &input.deployments {
+        let entry = request.entry(deployment.target.clone()).or_default();
+        entry.deployment_ids.insert(deployment.identity.deployment_id.clone());
+        if input.mode != Mode::Destroy {
             entry.keys.extend(deployment.resources.iter().map(crate::resource::Resource::key));
+        }
+        // What is recorded says where to look for it, even if it is no longer wanted.
+        if let Some(state) = input.states.get(&crate::address::Scope::deployment(&deployment.name)) {
+            entry.keys.extend(state.resources.values().map(|recorded| recorded.key.clone()));
         }
     }
     request

@@ -239,6 +239,9 @@ fn observe<'a>(
                 (None, Some(desired)) => desired.key(),
                 (None, None) => return (Presence::Unknown, None),
             };
+            if observed.unlisted.contains_key(&key.resource_type) {
+                return (Presence::Unknown, None);
+            }
             match objects.get(&key) {
                 Some(live) => (presence_of(item.recorded, live, &live.uid, false), Some(live)),
                 None => (Presence::Absent, None),

@@ -30,6 +30,8 @@ pub struct Calls {
     pub update: u64,
     /// Deletes.
     pub delete: u64,
+    /// Creates and updates that were only tried.
+    pub dry_run: u64,
     /// Calls of `readiness`.
     pub readiness: u64,
 }

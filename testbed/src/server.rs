@@ -1,0 +1,441 @@
+//! The API server and what belongs to it.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config};
+
+use crate::block::block_on;
+use crate::certificate::{Authority, signing_keys};
+use crate::kubeconfig::{Credential, kubeconfig};
+use crate::port::Port;
+use crate::process::Process;
+use crate::watchdog::Watchdog;
+use crate::{Assets, AuditLog, AuditMark, Kubelet, Options, TestbedError, User, audit};
+
+/// How often readiness is asked for.
+const POLL: Duration = Duration::from_millis(25);
+
+/// A Kubernetes API server on loopback, with its own etcd and temporary directory. It ends when this value is dropped,
+/// and also when the process that holds it is killed.
+///
+/// What is asked of a running server panics when it cannot be had, with the reason; only starting one returns errors.
+/// Nothing here needs an async runtime, but [`ApiServer::client`] does.
+pub struct ApiServer {
+    pub(crate) assets: Assets,
+    pub(crate) options: Options,
+    pub(crate) directory: PathBuf,
+    pub(crate) authority: Authority,
+    pub(crate) port: Port,
+    pub(crate) etcd_port: Port,
+    pub(crate) kubelet: OnceLock<Kubelet>,
+    /// In this order they are dropped: nobody is left without whom it needs.
+    pub(crate) controller_manager: Option<Process>,
+    pub(crate) kube_apiserver: Option<Process>,
+    pub(crate) etcd: Option<Process>,
+    pub(crate) cluster: String,
+    pub(crate) watchdog: Arc<Watchdog>,
+    written: AtomicUsize,
+}
+
+impl ApiServer {
+    /// Starts a server of its own for a test, and returns when it is ready. [`ApiServer::shared`] does for most tests.
+    pub fn start(options: Options) -> Result<Self, TestbedError> {
+        let assets = Assets::find()?;
+        let directory = tempfile::Builder::new()
+            .prefix("laconic-testbed-")
+            .tempdir()
+            .map_err(TestbedError::io("creating a temporary directory"))?
+            .keep();
+        let mut server = Self {
+            watchdog: Arc::new(Watchdog::start(&directory)?),
+            assets,
+            options,
+            authority: Authority::new("laconic test bed")?,
+            directory,
+            port: Port::reserve()?,
+            etcd_port: Port::reserve()?,
+            kubelet: OnceLock::new(),
+            controller_manager: None,
+            kube_apiserver: None,
+            etcd: None,
+            cluster: "first".to_owned(),
+            written: AtomicUsize::new(0),
+        };
+        server.write_files()?;
+        let mut attempts = 0;
+        loop {
+            let result = server.start_all();
+            attempts += 1;
+            match result {
+                Ok(()) => return Ok(server),
+                // Somebody who does not reserve ports as we do was faster.
+                Err(TestbedError::Ended { tail, .. }) if attempts < 3 && tail.contains("address already in use") => {
+                    server.end_all();
+                    server.port = Port::reserve()?;
+                    server.etcd_port = Port::reserve()?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes a kubeconfig for a user and returns its path: `server.kubeconfig("admin")`,
+    /// `server.kubeconfig(User::new("ci").group("deployers"))`. Its only context is named `testbed`.
+    #[track_caller]
+    pub fn kubeconfig(&self, user: impl Into<User>) -> PathBuf {
+        or_panic(self.write_kubeconfig(&user.into()))
+    }
+
+    /// A client of the server for a user. To be called within a tokio runtime.
+    pub async fn client(&self, user: impl Into<User>) -> Client {
+        let user = user.into();
+        or_panic(self.connect(&user, false).await)
+    }
+
+    /// Creates a namespace of its own for a test, and returns its name, which begins with what is given. With a
+    /// controller-manager its default service account is there too, so that pods can be created.
+    #[track_caller]
+    pub fn namespace(&self, begin: &str) -> String {
+        let name = format!("{begin}-{}", self.written.fetch_add(1, Ordering::Relaxed));
+        or_panic(block_on(async {
+            let client = self.connect(&User::admin(), true).await?;
+            let mut namespace = Namespace::default();
+            namespace.metadata.name = Some(name.clone());
+            let created = Api::all(client.clone()).create(&Default::default(), &namespace).await;
+            created.map_err(TestbedError::request(format!("creating the namespace `{name}`")))?;
+            self.wait_for_service_account(&client, &name).await
+        }));
+        name
+    }
+
+    /// The played scheduler and kubelet of this server, started at the first call: without it pods stay Pending.
+    #[track_caller]
+    pub fn kubelet(&self) -> &Kubelet {
+        self.kubelet.get_or_init(|| or_panic(self.start_kubelet()))
+    }
+
+    /// Runs kubectl as a user, to the end.
+    #[track_caller]
+    pub fn kubectl(&self, user: impl Into<User>, arguments: &[&str]) -> Output {
+        let output = Command::new(self.assets.kubectl())
+            .env("KUBECONFIG", self.kubeconfig(user))
+            // It keeps what it discovers about servers by their address, and ours come and go.
+            .env("KUBECACHEDIR", self.data().join("kubectl-cache"))
+            .args(arguments)
+            .output();
+        or_panic(output.map_err(TestbedError::io("running kubectl")))
+    }
+
+    /// The requests so far that were answered, in order.
+    pub fn audit_events(&self) -> AuditLog {
+        self.audit_since(AuditMark(0))
+    }
+
+    /// The requests from a moment on.
+    pub fn audit_since(&self, mark: AuditMark) -> AuditLog {
+        audit::read(&self.audit_path(), mark)
+    }
+
+    /// This moment, for [`ApiServer::audit_since`].
+    pub fn audit_mark(&self) -> AuditMark {
+        audit::mark(&self.audit_path())
+    }
+
+    /// The server's address, as `https://127.0.0.1:20000`.
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port.number())
+    }
+
+    /// Where the logs are: `etcd.log`, `kube-apiserver.log`, `kube-controller-manager.log`, `audit.log`. They are kept
+    /// when a test panics that holds the server, or with `LACONIC_TESTBED_KEEP=1`.
+    pub fn logs(&self) -> PathBuf {
+        self.directory.join("logs")
+    }
+
+    /// The binaries that run.
+    pub fn assets(&self) -> &Assets {
+        &self.assets
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    fn audit_path(&self) -> PathBuf {
+        self.logs().join("audit.log")
+    }
+
+    pub(crate) fn keep_logs(&self) {
+        self.watchdog.keep();
+    }
+
+    fn write_files(&self) -> Result<(), TestbedError> {
+        for folder in [self.data(), self.logs()] {
+            std::fs::create_dir_all(&folder).map_err(TestbedError::io(format!("creating {}", folder.display())))?;
+        }
+        let (private, public) = signing_keys()?;
+        self.write("service-account.key", &private)?;
+        self.write("service-account.pub", &public)?;
+        self.write("audit-policy.json", audit::POLICY)?;
+        let tokens = self.options.token_users.iter().enumerate().map(|(index, user)| {
+            format!("{},{},{index},\"{}\"\n", token(&user.name), user.name, user.groups.join(","))
+        });
+        self.write("tokens.csv", &tokens.collect::<String>())?;
+        self.write_certificates()
+    }
+
+    pub(crate) fn write_certificates(&self) -> Result<(), TestbedError> {
+        let serving = self.authority.serving(self.options.expired_serving_certificate)?;
+        self.write("ca.crt", &self.authority.pem())?;
+        self.write("serving.crt", &serving.certificate)?;
+        self.write("serving.key", &serving.key)?;
+        Ok(())
+    }
+
+    fn write(&self, name: &str, content: &str) -> Result<PathBuf, TestbedError> {
+        let path = self.data().join(name);
+        std::fs::write(&path, content).map_err(TestbedError::io(format!("writing {}", path.display())))?;
+        Ok(path)
+    }
+
+    fn write_kubeconfig(&self, user: &User) -> Result<PathBuf, TestbedError> {
+        let content = self.kubeconfig_content(user)?;
+        let index = self.written.fetch_add(1, Ordering::Relaxed);
+        let name: String = user.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        self.write(&format!("{name}-{index}.kubeconfig"), &format!("{content:#}\n"))
+    }
+
+    fn kubeconfig_content(&self, user: &User) -> Result<serde_json::Value, TestbedError> {
+        let credential = if self.options.token_users.iter().any(|other| other.name == user.name) {
+            Credential::Token(token(&user.name))
+        } else {
+            Credential::Certificate(self.authority.client(user)?)
+        };
+        Ok(kubeconfig(self.port.number(), &self.authority.pem(), &credential))
+    }
+
+    async fn connect(&self, user: &User, trusting: bool) -> Result<Client, TestbedError> {
+        let trusting = trusting && self.options.expired_serving_certificate;
+        client(self.kubeconfig_content(user)?, trusting).await
+    }
+
+    pub(crate) fn start_kubelet(&self) -> Result<Kubelet, TestbedError> {
+        let user = User::new(Kubelet::USER).group("system:masters");
+        let content = self.kubeconfig_content(&user)?;
+        let trusting = self.options.expired_serving_certificate;
+        Kubelet::start(move || client(content, trusting))
+    }
+
+    pub(crate) fn start_all(&mut self) -> Result<(), TestbedError> {
+        self.start_etcd()?;
+        self.start_kube_apiserver()?;
+        if self.options.controller_manager {
+            self.start_controller_manager()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn end_all(&mut self) {
+        let all = [&mut self.controller_manager, &mut self.kube_apiserver, &mut self.etcd];
+        for process in all.into_iter().filter_map(Option::take) {
+            process.end();
+        }
+    }
+
+    pub(crate) fn start_etcd(&mut self) -> Result<(), TestbedError> {
+        let url = format!("http://127.0.0.1:{}", self.etcd_port.number());
+        let flags = [
+            format!("--data-dir={}", self.data().join(format!("etcd-{}", self.cluster)).display()),
+            format!("--listen-client-urls={url}"),
+            format!("--advertise-client-urls={url}"),
+            "--listen-peer-urls=http://127.0.0.1:0".to_owned(),
+            "--unsafe-no-fsync".to_owned(),
+            "--log-level=warn".to_owned(),
+        ];
+        let mut etcd = Process::start("etcd", &self.assets.etcd(), &flags, &self.logs(), &self.watchdog)?;
+        let within = self.options.ready_within;
+        let deadline = Instant::now() + within;
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.etcd_port.number()));
+        while let Err(error) = std::net::TcpStream::connect(address) {
+            etcd.check()?;
+            if Instant::now() > deadline {
+                return Err(etcd.not_ready(within, error.to_string()));
+            }
+            std::thread::sleep(POLL);
+        }
+        etcd.check()?;
+        self.etcd = Some(etcd);
+        Ok(())
+    }
+
+    pub(crate) fn start_kube_apiserver(&mut self) -> Result<(), TestbedError> {
+        let data = self.data();
+        let file = |name: &str| data.join(name).display().to_string();
+        let mut flags = vec![
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--secure-port={}", self.port.number()),
+            "--advertise-address=127.0.0.1".to_owned(),
+            // A loopback address is not allowed as an endpoint.
+            "--endpoint-reconciler-type=none".to_owned(),
+            format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port.number()),
+            format!("--cert-dir={}", data.display()),
+            format!("--tls-cert-file={}", file("serving.crt")),
+            format!("--tls-private-key-file={}", file("serving.key")),
+            format!("--client-ca-file={}", file("ca.crt")),
+            "--authorization-mode=RBAC".to_owned(),
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),
+            format!("--service-account-key-file={}", file("service-account.pub")),
+            format!("--service-account-signing-key-file={}", file("service-account.key")),
+            "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+            "--allow-privileged=true".to_owned(),
+            format!("--audit-policy-file={}", file("audit-policy.json")),
+            format!("--audit-log-path={}", self.audit_path().display()),
+            // In megabytes: one file, not to be rotated away under its reader.
+            "--audit-log-maxsize=100000".to_owned(),
+            "--audit-log-mode=blocking".to_owned(),
+        ];
+        if !self.options.token_users.is_empty() {
+            flags.push(format!("--token-auth-file={}", file("tokens.csv")));
+        }
+        if !self.options.controller_manager {
+            // Nobody makes the default service accounts that it insists on.
+            flags.push("--disable-admission-plugins=ServiceAccount".to_owned());
+        }
+        flags.extend(self.options.flags.iter().cloned());
+        let program = self.assets.kube_apiserver();
+        let mut process = Process::start("kube-apiserver", &program, &flags, &self.logs(), &self.watchdog)?;
+        self.wait_until_ready(&mut process)?;
+        self.kube_apiserver = Some(process);
+        Ok(())
+    }
+
+    pub(crate) fn start_controller_manager(&mut self) -> Result<(), TestbedError> {
+        let program = self.assets.kube_controller_manager();
+        if !program.is_file() {
+            return Err(TestbedError::Assets(format!(
+                "no `kube-controller-manager` in {}; run `make testbed`",
+                self.assets.folder().display()
+            )));
+        }
+        let user = User::new("system:kube-controller-manager").group("system:masters");
+        let data = self.data();
+        let mut flags = vec![
+            format!("--kubeconfig={}", self.write_kubeconfig(&user)?.display()),
+            "--leader-elect=false".to_owned(),
+            "--secure-port=0".to_owned(),
+            // Nodes are played, and have no heart that beats.
+            "--controllers=*,-node-lifecycle-controller,-node-ipam-controller".to_owned(),
+            format!("--root-ca-file={}", data.join("ca.crt").display()),
+            format!("--service-account-private-key-file={}", data.join("service-account.key").display()),
+            "--kube-api-qps=500".to_owned(),
+            "--kube-api-burst=1000".to_owned(),
+            // Deleted namespaces and claimed volumes are noticed by watches; this is for what watches do not tell.
+            "--pvclaimbinder-sync-period=1s".to_owned(),
+        ];
+        flags.extend(self.options.controller_manager_flags.iter().cloned());
+        let mut process = Process::start("kube-controller-manager", &program, &flags, &self.logs(), &self.watchdog)?;
+        let ready = block_on(async {
+            let client = self.connect(&User::admin(), true).await?;
+            self.poll(&mut process, || async {
+                let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
+                accounts.get("default").await.map(drop)
+            })
+            .await
+        });
+        ready?;
+        self.controller_manager = Some(process);
+        Ok(())
+    }
+
+    fn wait_until_ready(&self, process: &mut Process) -> Result<(), TestbedError> {
+        block_on(async {
+            let client = self.connect(&User::admin(), true).await?;
+            self.poll(process, || async {
+                let request = http::Request::get("/readyz").body(Vec::new()).map_err(kube::Error::HttpError)?;
+                client.request_text(request).await?;
+                // They are made behind the readiness' back, and who asks for the cluster's identity needs one of them.
+                let namespaces: Api<Namespace> = Api::all(client.clone());
+                namespaces.get("kube-system").await?;
+                namespaces.get("default").await.map(drop)
+            })
+            .await
+        })
+    }
+
+    /// Repeats a request until it succeeds, the process ends, or its time is over.
+    async fn poll<R>(&self, process: &mut Process, request: impl Fn() -> R + Send) -> Result<(), TestbedError>
+    where
+        R: Future<Output = kube::Result<()>> + Send,
+    {
+        let within = self.options.ready_within;
+        let deadline = Instant::now() + within;
+        loop {
+            let last = match tokio::time::timeout(Duration::from_secs(5), request()).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer".to_owned(),
+            };
+            process.check()?;
+            if Instant::now() > deadline {
+                return Err(process.not_ready(within, last));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn wait_for_service_account(&self, client: &Client, namespace: &str) -> Result<(), TestbedError> {
+        if self.controller_manager.is_none() {
+            return Ok(());
+        }
+        let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+        let deadline = Instant::now() + self.options.ready_within;
+        loop {
+            match accounts.get("default").await {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() > deadline => {
+                    let action = format!("waiting for the default service account of `{namespace}`");
+                    return Err(TestbedError::request(action)(error));
+                }
+                Err(_) => tokio::time::sleep(POLL).await,
+            }
+        }
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        if std::thread::panicking() || std::env::var_os("LACONIC_TESTBED_KEEP").is_some() {
+            self.keep_logs();
+            eprintln!("the test bed's logs are kept in {}", self.logs().display());
+        }
+        // All at once, so that it takes as long as the slowest one. `drop` waits for each.
+        let all = [&mut self.controller_manager, &mut self.kube_apiserver, &mut self.etcd];
+        all.into_iter().flatten().for_each(Process::ask_to_end);
+    }
+}
+
+/// A client; the test bed's own ones trust a server whose certificate has expired.
+async fn client(kubeconfig: serde_json::Value, trusting: bool) -> Result<Client, TestbedError> {
+    let unusable = |error: &dyn std::fmt::Display| TestbedError::Kubeconfig(error.to_string());
+    let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig).map_err(|error| unusable(&error))?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    let mut config = config.map_err(|error| unusable(&error))?;
+    config.accept_invalid_certs = trusting;
+    Client::try_from(config).map_err(TestbedError::request("making a client"))
+}
+
+/// The token of a user who has one. Made up, but the same for everybody who asks.
+fn token(name: &str) -> String {
+    format!("testbed-token-of-{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"))
+}
+
+#[track_caller]
+pub(crate) fn or_panic<T>(result: Result<T, TestbedError>) -> T {
+    result.unwrap_or_else(|error| panic!("the test bed: {error}"))
+}
