@@ -28,6 +28,8 @@ pub struct Calls {
     pub create: u64,
     /// Updates.
     pub update: u64,
+    /// Adoptions.
+    pub adopt: u64,
     /// Deletes.
     pub delete: u64,
     /// Creates and updates that were only tried.
