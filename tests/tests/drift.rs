@@ -87,7 +87,7 @@ fn ports_are_found_by_the_name_they_have_here_and_on_the_server() {
         .resources
         .iter()
         .find(|resource| resource.address.resource_type == ResourceType::Service)
-        .map(|resource| (resource.key(), laconic_engine::diff::flatten(&resource.attributes)));
+        .map(|resource| (resource.key(), laconic_engine::diff::flatten(&resource.attributes.value())));
     let (service, fields) = service.unwrap();
     let port = fields.into_keys().find(|path| path.ends_with("targetPort")).unwrap();
     assert!(port.contains("/tcp]"), "{port}");

@@ -21,9 +21,10 @@ pub const KEEP_ANNOTATION: &str = "laconic.com/keep-namespace";
 #[must_use]
 pub fn adopted_form(judgement: &Judgement<'_>, address: &Address, judged: &Judged<'_>) -> Option<Value> {
     let (desired, live) = (judged.item.desired?, judged.item.live?);
-    let mut form = adopted(&desired.attributes, &live.attributes);
+    let wanted = desired.attributes.value();
+    let mut form = adopted(&wanted, &live.attributes);
     match address.resource_type {
-        ResourceType::Namespace => stamp(&mut form, desired, live),
+        ResourceType::Namespace => stamp(&mut form, &wanted, live),
         ResourceType::Deployment => keep_digests(judgement, desired, live, &mut form),
         _ => {}
     }
@@ -31,8 +32,8 @@ pub fn adopted_form(judgement: &Judgement<'_>, address: &Address, judged: &Judge
 }
 
 /// A namespace gets the annotation of its owner; one that had none is marked as not ours to delete.
-fn stamp(form: &mut Value, desired: &Resource, live: &Live) {
-    let Some(owner) = annotation(&desired.attributes, OWNER_ANNOTATION) else { return };
+fn stamp(form: &mut Value, desired: &Value, live: &Live) {
+    let Some(owner) = annotation(desired, OWNER_ANNOTATION) else { return };
     form["metadata"]["annotations"][OWNER_ANNOTATION] = json!(owner);
     if annotation(&live.attributes, OWNER_ANNOTATION).is_none() || is_kept(&live.attributes) {
         form["metadata"]["annotations"][KEEP_ANNOTATION] = json!("true");
@@ -49,7 +50,7 @@ fn keep_digests(judgement: &Judgement<'_>, desired: &Resource, live: &Live, form
         [(CONFIG_ANNOTATION, ResourceType::ConfigMap), (SECRET_ANNOTATION, ResourceType::Secret)]
     {
         let Some(there) = template(&live.attributes, name) else { continue };
-        if template(&desired.attributes, name).is_some() {
+        if template(&desired.attributes.value(), name).is_some() {
             continue;
         }
         let used: Vec<&Judged<'_>> = desired
@@ -60,13 +61,16 @@ fn keep_digests(judgement: &Judgement<'_>, desired: &Resource, live: &Live, form
             .collect();
         // As the next plan computes it, under the key of then, if the pods run with what is wanted.
         let as_wanted = used.iter().all(|one| match (one.item.desired, one.item.live) {
-            (Some(desired), Some(live)) => adopted(&desired.attributes, &live.attributes) == desired.attributes,
+            (Some(desired), Some(live)) => {
+                let desired = desired.attributes.value();
+                adopted(&desired, &live.attributes) == *desired
+            }
             _ => false,
         });
         let resources: Vec<&Resource> = used
             .iter()
             .filter_map(|one| one.item.desired)
-            .filter(|one| one.attributes["type"] != "kubernetes.io/dockerconfigjson")
+            .filter(|one| one.attributes.value()["type"] != "kubernetes.io/dockerconfigjson")
             .collect();
         let digest = contents_digest(&resources).filter(|_| as_wanted).unwrap_or(there);
         form["spec"]["template"]["metadata"]["annotations"][name] = json!(digest);
@@ -102,7 +106,7 @@ pub fn kept_namespaces(state: &State, resources: &[Resource], scope: &Scope) -> 
             continue;
         }
         let mut marked = namespace.clone();
-        marked.attributes["metadata"]["annotations"][KEEP_ANNOTATION] = json!("true");
+        marked.attributes.value_mut()["metadata"]["annotations"][KEEP_ANNOTATION] = json!("true");
         match &recorded.desired.value {
             _ if marked.digest() == recorded.desired.digest => kept.push(marked),
             Some(value) if is_kept(value) => kept.push(marked),

@@ -29,7 +29,7 @@ pub fn write_change(
         (Some(live), None) => Some(live.attributes.clone()),
         _ => None,
     };
-    let desired = item.desired.map(|desired| desired.attributes.clone());
+    let desired = item.desired.map(|desired| desired.attributes.value().into_owned());
     let after = match (action, item.live, ignored.get(&address.scope)) {
         (Action::Forget | Action::Delete, ..) => None,
         (Action::Import, ..) => adopted_form(judgement, address, judged).or(desired),

@@ -39,8 +39,6 @@ pub struct PlanInput {
     pub secrets: SecretValues,
     /// Per deployment, what fingerprints its secrets; missing where the key is not here.
     pub fingerprinters: BTreeMap<String, Fingerprinter>,
-    /// Digests of the desired forms, computed once by [`crate::plan::prepare()`].
-    pub digests: BTreeMap<Address, Digest>,
     /// What came of trying the changes of a first plan; empty before there is one.
     pub dry_runs: BTreeMap<Address, DryRunOutcome>,
     /// Whether this runs against the simulated host.
@@ -68,7 +66,6 @@ impl PlanInput {
             inputs_digest: String::new(),
             secrets: SecretValues::new(),
             fingerprinters: BTreeMap::new(),
-            digests: BTreeMap::new(),
             dry_runs: BTreeMap::new(),
             simulated: false,
             skip_cluster: false,

@@ -254,10 +254,9 @@ fn judge<'a>(
     requirements: &mut Requirements,
 ) -> Judged<'a> {
     let comparison = match (item.desired, item.recorded) {
-        (Some(desired), Some(_)) => {
+        (Some(_), Some(_)) => {
             let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
-            let digest = item.digest.unwrap_or_else(|| desired.digest());
-            compare(address, &item, digest, rules, input.fingerprinters.get(address.scope.name()))
+            compare(address, &item, rules, input.fingerprinters.get(address.scope.name()))
         }
         _ => Comparison::default(),
     };
