@@ -7,11 +7,13 @@ use std::sync::Arc;
 use laconic_engine::address::{Address, ResourceType, Scope};
 use laconic_engine::apply::drive::scopes;
 use laconic_engine::apply::{
-    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, Outcome, Provider, StateStore, Stop, drive, moved_on,
+    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, ObserveRequest, Outcome, Provider, StateStore, Stop, drive,
+    moved_on,
 };
 use laconic_engine::code::Code;
 use laconic_engine::finding::Consent;
 use laconic_engine::plan::{Mode, Plan};
+use laconic_engine::resource::World;
 use laconic_engine::secret::{SecretSource, SecretValues, sources};
 use laconic_engine::state::State;
 
@@ -25,7 +27,7 @@ use crate::view::outcome::Ending;
 use crate::view::plan_text::{plan_text, plan_text_in_short, short_id};
 use crate::view::progress::Progress;
 use crate::view::{events_json, outcome};
-use crate::wire::{self, LocalStore, SimulatedHost};
+use crate::wire::{self, Host, LocalStore};
 
 /// Fewer characters of an id name no plan.
 const SHORTEST_ID: usize = 8;
@@ -40,7 +42,7 @@ pub struct Order<'a> {
     /// Values of secrets that are live and that nobody keeps yet; an import keeps them.
     pub live_secrets: SecretValues,
     /// The world.
-    pub host: SimulatedHost,
+    pub host: Host,
     /// How it is done.
     pub carrying: &'a Carrying,
     /// What is shown.
@@ -148,9 +150,12 @@ fn approve(session: &Session, mode: Mode) -> Result<()> {
 /// The whole apply on copies of host and state.
 fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>) -> Result<Exit> {
     let store = session.wire.store(&order.directories);
+    let host = match order.host.simulated() {
+        Some(host) => host.fork(),
+        None => wire::SimulatedHost::copy_of(&wire::runtime()?.block_on(look(order, &states))),
+    };
     let copy = wire::rehearsal_store(&store, states.into_values())?;
-    let host = order.host.fork();
-    session.output.remark("Rehearsal on a copy of the simulated host: nothing here is changed.\n");
+    session.output.remark("Rehearsal on a simulated copy: nothing is changed.\n");
     let secrets = Secrets { store: &store, keys: Missing::LeaveOut, values: Missing::ThrowAway, kept: BTreeSet::new() };
     let end = run(session, order, &host, &copy, &SimulatedClock::default(), &secrets);
     session.output.remark("This was a rehearsal: nothing was changed.\n");
@@ -161,6 +166,21 @@ fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>
         }
         other => other,
     }
+}
+
+/// What a rehearsal needs to see of the real world: what the plan touches and what is recorded beside it.
+async fn look(order: &Order<'_>, states: &BTreeMap<Scope, State>) -> World {
+    let mut request = ObserveRequest::new();
+    for change in &order.plan.changes {
+        let entry = request.entry(change.target.clone()).or_default();
+        entry.types.insert(change.key.resource_type);
+        entry.keys.insert(change.key.clone());
+    }
+    for state in states.values() {
+        let Some(entry) = state.target.as_ref().and_then(|target| request.get_mut(target)) else { continue };
+        entry.keys.extend(state.resources.values().map(|recorded| recorded.key.clone()));
+    }
+    order.host.provider().observe(&request).await
 }
 
 fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
@@ -185,7 +205,7 @@ fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
     };
     let kept = recorded_secrets(&order.plan, &store)?;
     let secrets = Secrets { store: &store, keys: Missing::Make, values, kept };
-    run(session, order, &order.host, &store, clock.as_ref(), &secrets)
+    run(session, order, order.host.provider(), &store, clock.as_ref(), &secrets)
 }
 
 /// How a run comes by its secrets.

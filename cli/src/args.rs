@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use making::{
-    DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, SimulateArgs, SimulateCommand, StateArgs,
-    StateCommand,
+    DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, PolicyCommand, SimulateArgs, SimulateCommand,
+    StateArgs, StateCommand,
 };
 
 /// Plan and apply deployments on kind and Kubernetes, with every danger shown before anything is touched.
@@ -42,6 +42,12 @@ pub struct Common {
     /// Run against the simulated host kept in this directory, state included
     #[arg(long, value_name = "HOSTDIR", env = "LACONIC_SIMULATE", global = true)]
     pub simulate: Option<PathBuf>,
+    /// The kubeconfig of a remote Kubernetes, instead of the deployment's own
+    #[arg(long, value_name = "FILE", global = true)]
+    pub kubeconfig: Option<PathBuf>,
+    /// The kubeconfig context of a remote Kubernetes; no context is ever taken from your own kubeconfig by itself
+    #[arg(long, value_name = "NAME", global = true)]
+    pub context: Option<String>,
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -219,7 +225,7 @@ pub struct ApplyArgs {
     /// A plan that `plan --out` saved
     #[arg(value_name = "PLANFILE")]
     pub plan_file: Option<PathBuf>,
-    /// Go through the whole apply on a throw-away copy of the simulated host
+    /// Go through the whole apply on a throw-away simulated copy
     #[arg(long)]
     pub rehearse: bool,
     /// What is planned.

@@ -65,7 +65,7 @@ pub enum Problem {
     BrokenPipe,
     /// stdout cannot be written.
     Output(std::io::Error),
-    /// A command needs the world, and this build reaches none but a simulated one.
+    /// A command needs to look at a kind cluster, and this build does not ask Docker.
     NoLiveAccess {
         /// The command.
         command: &'static str,

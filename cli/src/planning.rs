@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use laconic_engine::address::{Address, Scope};
-use laconic_engine::apply::{Provider as _, StateError, StateStore as _};
+use laconic_engine::apply::{StateError, StateStore as _};
 use laconic_engine::finding::Consent;
 use laconic_engine::plan::{self, Mode, Plan, PlanInput};
 use laconic_engine::resource::{Observed, ObservedTarget, Resource, Target};
@@ -23,7 +23,7 @@ use crate::inputs::{Input, directories, locate};
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
 use crate::view::finding::Texts;
-use crate::wire::{LocalStore, SimulatedHost};
+use crate::wire::{Host, LocalStore};
 
 /// What is to be planned.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub struct Planned {
     /// Values of secrets that are live and that nobody keeps yet; an import keeps them.
     pub live_secrets: SecretValues,
     /// The world, when somebody looked.
-    pub host: Option<SimulatedHost>,
+    pub host: Option<Host>,
 }
 
 /// Makes a plan.
@@ -70,18 +70,20 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
         return Err(Problem::NoIdentity { command: wanted.command });
     }
     // Before anything is compiled: a wrong flag is said at once.
-    let host = if wanted.offline { None } else { session.wire.host()? };
-    if host.is_none() && !wanted.offline {
-        return Err(Problem::NoLiveAccess { command: wanted.command, offline: wanted.command == "plan" });
-    }
+    let simulated = if wanted.offline { None } else { session.wire.simulated_host()? };
     let compiled = compile_or_complain(session, &inputs, wanted.offline)?;
     let texts = compiled.all_texts();
     let mut directories = directories(&inputs);
     let store = session.wire.store(&directories);
     let mut input = gather(session, &inputs, compiled, wanted, &store)?;
+    let host = match simulated {
+        Some(simulated) => Some(Host::Simulated(Box::new(simulated))),
+        None if wanted.offline => None,
+        None => Some(live(session, &input, &directories, wanted)?),
+    };
     if let Some(host) = &host {
         let request = plan::observe_request(&input);
-        input.world = crate::wire::runtime()?.block_on(host.observe(&request));
+        input.world = crate::wire::runtime()?.block_on(host.provider().observe(&request));
     }
     let unseen = unseen(&input);
     let places = secret_places(&directories, &store, input.deployments.iter().map(|one| one.name.as_str()))?;
@@ -91,7 +93,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
         .deployments
         .iter()
         .flat_map(|deployment| &deployment.resources)
-        .flat_map(|resource| sources(&resource.attributes))
+        .flat_map(|resource| resource.attributes.sources())
         .filter(|source| !wanted.offline || matches!(source, SecretSource::Generated { .. }))
         .collect();
     input.secrets = secret_values::values(&wanted_sources, &places, Missing::LeaveOut)?;
@@ -103,6 +105,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     if !wanted.offline && tenants_secrets(&mut input, &directories, &store)? {
         plan = plan::plan(&input);
     }
+    let plan = crate::dry_running::tried(host.as_ref().map(Host::provider), wanted.command, &mut input, plan)?;
     let complaints = plan::lint::lint(&plan);
     if !complaints.is_empty() {
         return Err(Problem::BrokenPlan { complaints });
@@ -113,16 +116,33 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host })
 }
 
-/// The targets whose cluster answers and whose objects nobody could list.
+/// The API servers of a plan's targets.
+fn live(
+    session: &Session,
+    input: &PlanInput,
+    directories: &BTreeMap<String, PathBuf>,
+    wanted: &Wanted<'_>,
+) -> Result<Host> {
+    let targets: BTreeSet<Target> = input.deployments.iter().map(|one| one.target.clone()).collect();
+    if targets.iter().any(|target| target.kind_cluster().is_some()) {
+        return Err(Problem::NoLiveAccess { command: wanted.command, offline: wanted.command == "plan" });
+    }
+    Ok(session.wire.live(&targets, directories))
+}
+
+/// The targets whose cluster answers and whose objects, or some kinds of them, nobody could list.
 fn unseen(input: &PlanInput) -> Vec<(Target, String)> {
     let answers = |observed: &ObservedTarget| matches!(observed.cluster, Observed::Present(_));
     input
         .world
         .iter()
         .filter(|(_, observed)| answers(observed))
-        .filter_map(|(target, observed)| {
-            let reason = observed.objects.as_ref().err()?;
-            Some((target.clone(), plan::danger::unknown_text(reason)))
+        .flat_map(|(target, observed)| {
+            let all = observed.objects.as_ref().err().map(plan::danger::unknown_text);
+            let kinds = observed.unlisted.iter().map(|(resource_type, reason)| {
+                format!("objects of kind {}: {}", resource_type.kind(), plan::danger::unknown_text(reason))
+            });
+            all.into_iter().chain(kinds).map(|why| (target.clone(), why))
         })
         .collect()
 }
@@ -133,7 +153,11 @@ fn live_secrets(input: &PlanInput) -> SecretValues {
     for deployment in &input.deployments {
         let Some(Ok(objects)) = input.world.get(&deployment.target).map(|observed| &observed.objects) else { continue };
         for resource in &deployment.resources {
-            let Some(Value::Object(desired)) = resource.attributes.get("data") else { continue };
+            if !resource.attributes.has_secrets() {
+                continue;
+            }
+            let attributes = resource.attributes.value();
+            let Some(Value::Object(desired)) = attributes.get("data") else { continue };
             let live = objects.get(&resource.key()).and_then(|live| live.attributes.get("data"));
             let Some(live) = live else { continue };
             for (key, value) in desired {
@@ -177,10 +201,7 @@ fn gather(
         inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.as_str()).collect();
     let scopes: Vec<Scope> =
         input.scopes().into_iter().filter(|scope| scope.is_cluster() || !homeless.contains(scope.name())).collect();
-    for state in in_parallel(&scopes, |scope| store.load(scope)) {
-        let state = state?;
-        input.states.insert(state.scope.clone(), state);
-    }
+    input.states = load_states(store, &scopes)?;
     input.replace = addresses(&wanted.planning.replace, &input)?;
     Ok(input)
 }
@@ -324,7 +345,7 @@ pub fn unknown_address<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> 
     Problem::UnknownAddress { address: text.to_owned(), like }
 }
 
-/// The states of deployments and of their clusters, bodies of cluster resources loaded.
+/// The states of deployments and of their clusters, bodies of cluster resources loaded: every plan asks for them.
 ///
 /// # Errors
 /// State that cannot be read.

@@ -1,8 +1,10 @@
 //! `laconic apply`: plan, ask, do it; or do exactly what a plan file says.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use laconic_engine::plan::Mode;
+use laconic_engine::resource::Target;
 use laconic_engine::secret::SecretValues;
 
 use crate::applying::{Order, carry_out, counting};
@@ -11,6 +13,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::plan_file;
 use crate::planning::{Wanted, load_states, make};
 use crate::session::{Session, consents};
+use crate::wire::Host;
 
 /// Runs it.
 pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
@@ -51,12 +54,16 @@ fn saved(session: &Session, arguments: &ApplyArgs, path: &Path) -> Result<Exit> 
     if plan.simulated != session.wire.is_simulated() {
         return Err(Problem::OtherWorld { plan_is_simulated: plan.simulated });
     }
-    let Some(host) = session.wire.host()? else {
-        return Err(Problem::NoLiveAccess { command: "apply", offline: false });
-    };
     if plan.deployments.iter().any(|name| !file.directories.contains_key(name)) {
         return Err(Problem::NoIdentity { command: "apply" });
     }
+    let host = match session.wire.simulated_host()? {
+        Some(simulated) => Host::Simulated(Box::new(simulated)),
+        None => {
+            let targets: BTreeSet<Target> = plan.changes.iter().map(|change| change.target.clone()).collect();
+            session.wire.live(&targets, &file.directories)
+        }
+    };
     let given = consents(&arguments.planning.consents);
     plan.consents_given.extend(given.iter().cloned());
     let store = session.wire.store(&file.directories);

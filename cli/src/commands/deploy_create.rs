@@ -183,7 +183,7 @@ fn identity(session: &Session, wanted: &Wanted<'_>, target: &Path) -> Result<Dep
 
 /// The kind clusters of the simulated host. Without one nobody can be asked, and the cluster-id is new.
 fn running_clusters(session: &Session) -> Result<Vec<String>> {
-    let host = session.wire.host()?;
+    let host = session.wire.simulated_host()?;
     Ok(host.map(|host| host.summary().clusters.into_keys().collect()).unwrap_or_default())
 }
 

@@ -14,7 +14,7 @@ impl Problem {
             Self::Output(error) => format!("cannot write the output: {}", plain(error)),
             Self::NoLiveAccess { command, .. } => {
                 format!(
-                    "`{command}` needs the live world, and live Docker and Kubernetes access is not part of this build yet"
+                    "`{command}` needs to look at a kind cluster, and live Docker access is not part of this build yet"
                 )
             }
             Self::NeedsSimulation => "`simulate` edits a simulated host, and none is named".to_owned(),

@@ -98,6 +98,7 @@ const fn word(operation: laconic_engine::apply::Operation) -> &'static str {
     match operation {
         Operation::Create => "created",
         Operation::Update => "changed",
+        Operation::Adopt => "imported",
         Operation::Delete => "destroyed",
     }
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::{Address, ObjectKey, ResourceType, Scope};
+use crate::redact::redact;
 use crate::resource::{ClusterIdentity, Live, Target, World};
+use crate::secret::SecretValues;
 use crate::state::{JournalRecord, State};
 use crate::value::Digest;
 
@@ -19,6 +21,9 @@ pub struct TargetRequest {
     pub types: BTreeSet<ResourceType>,
     /// Objects to look at although they carry none of our labels (an object that may be in the way of a create).
     pub keys: BTreeSet<ObjectKey>,
+    /// The deployment ids that objects of ours carry as the value of the label `app`: by them a cluster that holds much
+    /// else besides is listed. Empty where everything is to be seen.
+    pub deployment_ids: BTreeSet<String>,
 }
 
 /// What to look at.
@@ -32,8 +37,10 @@ pub enum Operation {
     Create,
     /// Change what is there.
     Update,
-    /// Delete what is there; finding nothing is success.
+    /// Delete what is there; finding nothing is success. It ends when the object is gone, not when it is on its way.
     Delete,
+    /// Take over what is there: the fields that the object given has become ours, whoever applied them. No value changes.
+    Adopt,
 }
 
 /// One call of a provider. Holds secret values: never logged, its `Debug` leaves the object out.
@@ -107,6 +114,33 @@ pub enum Readiness {
     Failed(String),
 }
 
+impl EnactError {
+    /// The same without secrets in its text: what refuses an object may repeat what was sent.
+    #[must_use]
+    pub fn redacted(self, secrets: &SecretValues) -> Self {
+        let clean = |text: String| redact(&text, secrets);
+        match self {
+            Self::Transient(text) => Self::Transient(clean(text)),
+            Self::Stale(text) => Self::Stale(clean(text)),
+            Self::Refused(text) => Self::Refused(clean(text)),
+            Self::Unreachable(text) => Self::Unreachable(clean(text)),
+            exists @ Self::Exists { .. } => exists,
+        }
+    }
+}
+
+impl Readiness {
+    /// The same without secrets in its text.
+    #[must_use]
+    pub fn redacted(self, secrets: &SecretValues) -> Self {
+        match self {
+            Self::Ready => Self::Ready,
+            Self::Progressing(why) => Self::Progressing(redact(&why, secrets)),
+            Self::Failed(why) => Self::Failed(redact(&why, secrets)),
+        }
+    }
+}
+
 /// The world: what a plan looks at and an apply acts on.
 pub trait Provider: Send + Sync {
     /// What is there. Never fails as a whole: what cannot be seen is `Unknown` in the answer.
@@ -114,6 +148,10 @@ pub trait Provider: Send + Sync {
 
     /// Does one step.
     fn enact<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>>;
+
+    /// What the server would say to a create or update, without doing it: admission and validation included. The object
+    /// that it answers with is as the server would store it.
+    fn dry_run<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>>;
 
     /// Whether an object works.
     fn readiness<'a>(&'a self, target: &'a Target, key: &'a ObjectKey) -> BoxFuture<'a, Result<Readiness, EnactError>>;
@@ -231,11 +269,28 @@ pub trait StateStore: Send + Sync {
     /// Whatever keeps them from being durable.
     fn append(&self, scope: &Scope, records: &[JournalRecord]) -> Result<(), StateError>;
 
+    /// Appends records to the journals of several scopes, all of them durable when it returns. What clusters are told is
+    /// durable before anything of their deployments is written; after an error any of the rest may be.
+    ///
+    /// # Errors
+    /// As [`StateStore::append`].
+    fn append_all(&self, records: &BTreeMap<Scope, Vec<JournalRecord>>) -> Result<(), StateError> {
+        records.iter().try_for_each(|(scope, records)| self.append(scope, records))
+    }
+
     /// Folds the journal into a new snapshot with the next serial, and returns that serial.
     ///
     /// # Errors
     /// Whatever keeps it from being durable; the old snapshot and the journal stay as they were.
     fn fold(&self, scope: &Scope) -> Result<u64, StateError>;
+
+    /// Folds the journals of several scopes. After an error any of them may be folded.
+    ///
+    /// # Errors
+    /// As [`StateStore::fold`].
+    fn fold_all(&self, scopes: &BTreeSet<Scope>) -> Result<(), StateError> {
+        scopes.iter().try_for_each(|scope| self.fold(scope).map(|_| ()))
+    }
 
     /// The scope's state is archived: the deployment is destroyed and nothing of it is left.
     ///

@@ -14,7 +14,7 @@ use super::machine::{Machine, StoredObject, of_type};
 use super::server::Change;
 use super::transaction::Transaction;
 use super::violation::ViolationKind;
-use super::{MANAGER, node, readiness, reference, server};
+use super::{MANAGER, node, policy, readiness, reference, server};
 
 impl Provider for SimulatedHost {
     fn observe<'a>(&'a self, request: &'a ObserveRequest) -> BoxFuture<'a, World> {
@@ -54,9 +54,22 @@ impl Provider for SimulatedHost {
         let count = |calls: &mut super::host::Calls| match step.operation {
             Operation::Create => calls.create += 1,
             Operation::Update => calls.update += 1,
+            Operation::Adopt => calls.adopt += 1,
             Operation::Delete => calls.delete += 1,
         };
         ready(self.serve_change(Call::Enact, count, |tx| enact(tx, step))).boxed()
+    }
+
+    fn dry_run<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>> {
+        let rehearsed = self.serve_look(
+            |calls| calls.dry_run += 1,
+            |machine| {
+                // What happens to a copy is thrown away, its log of changes too.
+                let mut copy = machine.clone();
+                enact(&mut Transaction::begin(&mut copy), step)
+            },
+        );
+        ready(rehearsed.and_then(|answer| answer)).boxed()
     }
 
     fn readiness<'a>(&'a self, target: &'a Target, key: &'a ObjectKey) -> BoxFuture<'a, Result<Readiness, EnactError>> {
@@ -75,7 +88,12 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
     let Some(stored) = machine.objects(target) else {
         // No cluster, but it is known which Docker daemon says so: an absence is believed only from the recorded one.
         let identity = ClusterIdentity { daemon: machine.daemon(), ..ClusterIdentity::default() };
-        return ObservedTarget { identity: Some(identity), cluster: Observed::Absent, objects: Ok(BTreeMap::new()) };
+        return ObservedTarget {
+            identity: Some(identity),
+            cluster: Observed::Absent,
+            objects: Ok(BTreeMap::new()),
+            unlisted: BTreeMap::new(),
+        };
     };
     let mut objects = BTreeMap::new();
     for resource_type in &wanted.types {
@@ -102,7 +120,10 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
             terminating: false,
         }),
     };
-    ObservedTarget { identity, cluster, objects: Ok(objects) }
+    let mut observed = ObservedTarget { identity, cluster, objects: Ok(objects), unlisted: BTreeMap::new() };
+    let asked = wanted.types.iter().copied().chain(single_keys(wanted).map(|key| key.resource_type));
+    policy::hide(machine, &mut observed, asked);
+    observed
 }
 
 fn enact(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {
@@ -149,6 +170,8 @@ fn enact_cluster(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, Enact
                 )),
             }
         }
+        // Clusters have no field managers.
+        Operation::Adopt => Ok(Enacted { live: tx.machine().clusters.get(name).map(node::live), identity: None }),
         Operation::Delete => {
             if let Some(cluster) = tx.machine().clusters.get(name) {
                 let found = cluster.node.clone();
@@ -190,6 +213,7 @@ fn enact_object(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactE
             let change = Change { manager: MANAGER, force: step.force_conflicts };
             Some(server::update(tx, target, key, wanted(step)?, step.expected_uid.as_deref(), &change)?)
         }
+        Operation::Adopt => Some(server::adopt(tx, target, key, wanted(step)?, step.expected_uid.as_deref())?),
         Operation::Delete => {
             delete_object(tx, step)?;
             None

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::machine::StoredObject;
 use super::transaction::Transaction;
-use super::{defaults, immutable, paths, volume};
+use super::{MANAGER, defaults, immutable, paths, policy, volume};
 
 /// What others do to an object when they ask for a change.
 pub struct Change<'a> {
@@ -87,7 +87,9 @@ pub fn create(
         attributes["status"] = status;
     }
     let owners = vec![FieldOwner { manager: manager.to_owned(), time: tx.now(), paths }];
-    tx.put(target, StoredObject { key: key.clone(), uid, attributes, owners, polls: 0 });
+    let mut object = StoredObject { key: key.clone(), uid, attributes, owners, polls: 0 };
+    policy::admit(tx.machine(), &mut object, sent, "create")?;
+    tx.put(target, object);
     volume::settle_new(tx, target, key);
     live(tx, target, key)
 }
@@ -160,16 +162,7 @@ pub fn update(
     change: &Change<'_>,
 ) -> Result<Live, EnactError> {
     check_place(tx, target, key)?;
-    let Some(before) = tx.machine().object(target, key) else {
-        return Err(EnactError::Stale(format!("{} not found", shown(key))));
-    };
-    if let Some(expected) = expected_uid.filter(|expected| *expected != before.uid) {
-        return Err(EnactError::Stale(format!(
-            "{}: the UID in the precondition ({expected}) does not match the UID in record ({})",
-            shown(key),
-            before.uid
-        )));
-    }
+    let before = existing(tx, target, key, expected_uid)?;
     check_shape(key, sent)?;
     let mut sent = sent.clone();
     defaults::normalise(key.resource_type, &mut sent);
@@ -199,7 +192,49 @@ pub fn update(
     }
     paths::merge(&mut after.attributes, &sent, "");
     take_ownership(&mut after, change.manager, leaves.into_keys().collect(), tx.now());
+    policy::admit(tx.machine(), &mut after, &sent, "patch")?;
     store(tx, target, &before, after, change.manager)
+}
+
+/// Gives us the fields that an object given has, whoever applied them; those who own nothing any more are forgotten.
+pub fn adopt(
+    tx: &mut Transaction<'_>,
+    target: &Target,
+    key: &ObjectKey,
+    sent: &Value,
+    expected_uid: Option<&str>,
+) -> Result<Live, EnactError> {
+    check_place(tx, target, key)?;
+    let before = existing(tx, target, key, expected_uid)?;
+    let leaves: BTreeSet<String> = sent_leaves(sent).into_keys().collect();
+    let mut after = StoredObject::clone(&before);
+    for owner in &mut after.owners {
+        owner.paths.retain(|path| !leaves.contains(path));
+    }
+    after.owners.retain(|owner| !owner.paths.is_empty());
+    take_ownership(&mut after, MANAGER, leaves, tx.now());
+    tx.put(target, after);
+    live(tx, target, key)
+}
+
+/// The object that is there, if it is the one expected.
+fn existing(
+    tx: &Transaction<'_>,
+    target: &Target,
+    key: &ObjectKey,
+    expected_uid: Option<&str>,
+) -> Result<Arc<StoredObject>, EnactError> {
+    let Some(found) = tx.machine().object(target, key) else {
+        return Err(EnactError::Stale(format!("{} not found", shown(key))));
+    };
+    match expected_uid.filter(|expected| *expected != found.uid) {
+        Some(expected) => Err(EnactError::Stale(format!(
+            "{}: the UID in the precondition ({expected}) does not match the UID in record ({})",
+            shown(key),
+            found.uid
+        ))),
+        None => Ok(found),
+    }
 }
 
 /// Whether a path may go as a whole: anything below the sections, and top-level scalars such as `handler`.

@@ -74,7 +74,7 @@ fn become_ready(host: &SimulatedHost, key: &ObjectKey) {
 }
 
 fn observe(host: &SimulatedHost, target: &Target, types: &[ResourceType]) -> ObservedTarget {
-    let wanted = TargetRequest { types: types.iter().copied().collect(), keys: BTreeSet::new() };
+    let wanted = TargetRequest { types: types.iter().copied().collect(), ..TargetRequest::default() };
     let request: ObserveRequest = [(target.clone(), wanted)].into();
     block_on(host.observe(&request)).remove(target).unwrap()
 }

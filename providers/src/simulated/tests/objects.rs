@@ -193,6 +193,7 @@ fn lists_are_counted_and_single_keys_are_found() {
     let wanted = TargetRequest {
         types: [ResourceType::Namespace, ResourceType::Secret].into(),
         keys: [key(ResourceType::ConfigMap, "a"), key(ResourceType::ConfigMap, "none")].into(),
+        ..TargetRequest::default()
     };
     let world = block_on(host.observe(&[(main_target(), wanted)].into()));
     let objects = world[&main_target()].objects.as_ref().unwrap();

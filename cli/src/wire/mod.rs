@@ -1,30 +1,40 @@
 //! The composition root: which world, which store, which runtime. The only module that knows them by name.
 
-use std::collections::BTreeMap;
+mod host;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use laconic_engine::apply::StateStore as _;
+use laconic_engine::resource::Target;
 use laconic_engine::state::State;
 pub use laconic_providers::SimulatedHost;
+pub use laconic_state::disk::Disk;
 pub use laconic_state::{LocalStore, MemoryStore};
 
 use crate::args::Common;
 use crate::error::{Problem, Result};
+
+pub use host::{Host, Reach};
 
 /// What a command works on.
 #[derive(Clone, Debug)]
 pub struct Wire {
     simulate: Option<PathBuf>,
     state_directory: PathBuf,
+    reach: Reach,
+    disk: Disk,
 }
 
 impl Wire {
     /// The world and the state the command line names.
     #[must_use]
-    pub fn new(common: &Common) -> Self {
+    pub fn new(common: &Common, disk: Disk) -> Self {
         let state_directory = common.state_dir.clone().unwrap_or_else(default_state_directory);
-        Self { simulate: common.simulate.clone(), state_directory }
+        let reach = Reach { kubeconfig: common.kubeconfig.clone(), context: common.context.clone() };
+        Self { simulate: common.simulate.clone(), state_directory, reach, disk }
     }
 
     /// Whether everything happens on a simulated host.
@@ -36,21 +46,28 @@ impl Wire {
     /// The store, knowing these deployment directories.
     #[must_use]
     pub fn store(&self, directories: &BTreeMap<String, PathBuf>) -> LocalStore {
-        match &self.simulate {
+        let store = match &self.simulate {
             Some(host) => LocalStore::simulated(host, directories.clone()),
             None => LocalStore::new(laconic_state::LocalStoreOptions {
                 state_directory: self.state_directory.clone(),
                 simulated: false,
                 deployment_directories: directories.clone(),
             }),
-        }
+        };
+        store.on(self.disk.clone())
     }
 
-    /// The simulated host, when there is one. No other world can be reached by this build.
+    /// The API servers that these targets live on.
+    #[must_use]
+    pub fn live(&self, targets: &BTreeSet<Target>, directories: &BTreeMap<String, PathBuf>) -> Host {
+        host::live(&self.reach, targets, directories)
+    }
+
+    /// The simulated host, when there is one.
     ///
     /// # Errors
     /// A directory that cannot be used, or holds something else.
-    pub fn host(&self) -> Result<Option<SimulatedHost>> {
+    pub fn simulated_host(&self) -> Result<Option<SimulatedHost>> {
         let Some(directory) = &self.simulate else { return Ok(None) };
         let open = |directory: &Path| {
             SimulatedHost::open(directory).map_err(|error| Problem::Simulation { detail: error.to_string() })
@@ -93,14 +110,20 @@ pub fn rehearsal_store(store: &LocalStore, states: impl IntoIterator<Item = Stat
     Ok(copy)
 }
 
-/// The runtime that applies wait on: one thread beside ours, which listens for Ctrl-C.
+/// The runtime that everything waits on: one thread beside ours, which listens for Ctrl-C and tends to connections. There
+/// is one for the whole run, because connections that were made on it live on it.
 ///
 /// # Errors
 /// Threads that cannot be had.
-pub fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+pub fn runtime() -> Result<&'static tokio::runtime::Runtime> {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let made = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|error| Problem::System { detail: format!("no threads to wait on: {error}") })
+        .map_err(|error| Problem::System { detail: format!("no threads to wait on: {error}") })?;
+    Ok(RUNTIME.get_or_init(|| made))
 }

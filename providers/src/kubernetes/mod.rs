@@ -1,0 +1,116 @@
+//! A Kubernetes API server as a provider.
+//!
+//! Objects are read with one LIST per kind, made and changed with server-side apply under the field manager `laconic`,
+//! and deleted only with the uid that is expected. An answer that did not come, or not whole, is "unknown", never
+//! "absent".
+
+mod adopt;
+mod connection;
+mod delete;
+mod enact;
+mod list;
+mod managed_fields;
+mod observe;
+mod path;
+mod readiness;
+mod request;
+mod server;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::{BoxFuture, FutureExt as _};
+use laconic_engine::address::ObjectKey;
+use laconic_engine::apply::{EnactError, Enacted, ObserveRequest, Provider, Readiness, Step};
+use laconic_engine::resource::{Target, World};
+use tokio::sync::Mutex;
+
+pub use connection::{Connection, ConnectionError};
+pub use request::RequestError;
+
+use server::Server;
+
+/// The field manager under which everything is applied.
+pub(crate) const MANAGER: &str = laconic_engine::plan::survey::FIELD_MANAGER;
+
+/// The Kubernetes API servers that deployments live on.
+///
+/// A server is connected to when it is first asked; a target without a connection is unknown.
+pub struct KubernetesProvider {
+    connections: BTreeMap<Target, Connection>,
+    servers: Mutex<BTreeMap<Target, Arc<Server>>>,
+}
+
+impl std::fmt::Debug for KubernetesProvider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KubernetesProvider").field("connections", &self.connections).finish_non_exhaustive()
+    }
+}
+
+impl KubernetesProvider {
+    /// A provider that reaches these targets. All of its calls must be made on one tokio runtime: connections live there.
+    #[must_use]
+    pub fn new(connections: BTreeMap<Target, Connection>) -> Self {
+        // Another crate of the program may bring a second implementation of TLS along; then there is no default one, and
+        // the client would panic. Whoever was first is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { connections, servers: Mutex::default() }
+    }
+
+    /// The server of a target.
+    async fn server(&self, target: &Target) -> Result<Arc<Server>, RequestError> {
+        let mut servers = self.servers.lock().await;
+        if let Some(server) = servers.get(target) {
+            return Ok(Arc::clone(server));
+        }
+        let Some(connection) = self.connections.get(target) else {
+            return Err(RequestError::Unreachable(format!("nothing says how `{}` is reached", target.name())));
+        };
+        let server = Arc::new(connection.open().await?);
+        servers.insert(target.clone(), Arc::clone(&server));
+        Ok(server)
+    }
+}
+
+impl Provider for KubernetesProvider {
+    fn observe<'a>(&'a self, request: &'a ObserveRequest) -> BoxFuture<'a, World> {
+        async move {
+            let targets = request.iter().map(|(target, wanted)| {
+                async move {
+                    let observed = match self.server(target).await {
+                        Ok(server) => observe::observe(&server, target, wanted).await,
+                        Err(error) => observe::unknown(&error),
+                    };
+                    (target.clone(), observed)
+                }
+                .boxed()
+            });
+            futures::future::join_all(targets).await.into_iter().collect()
+        }
+        .boxed()
+    }
+
+    fn enact<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>> {
+        async move {
+            let server = self.server(&step.target).await.map_err(|error| enact::failure(step, error))?;
+            enact::enact(&server, step).await
+        }
+        .boxed()
+    }
+
+    fn dry_run<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>> {
+        async move {
+            let server = self.server(&step.target).await.map_err(|error| enact::failure(step, error))?;
+            enact::dry_run(&server, step).await
+        }
+        .boxed()
+    }
+
+    fn readiness<'a>(&'a self, target: &'a Target, key: &'a ObjectKey) -> BoxFuture<'a, Result<Readiness, EnactError>> {
+        async move {
+            let server = self.server(target).await.map_err(EnactError::from)?;
+            readiness::readiness(&server, key).await
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,102 @@
+//! Why a request got no good answer.
+
+use http::StatusCode;
+use laconic_engine::apply::EnactError;
+use laconic_engine::resource::UnknownReason;
+use serde_json::Value;
+
+use super::connection::ConnectionError;
+
+/// Why a request got no good answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RequestError {
+    /// There is nothing to connect with.
+    #[error(transparent)]
+    NotConfigured(#[from] ConnectionError),
+    /// Nobody answered: no connection, a broken one, a certificate that is not accepted.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The answer took too long.
+    #[error("no answer within {0} s")]
+    TimedOut(u64),
+    /// The server said no.
+    #[error("{}", .0.message)]
+    Status(Refusal),
+    /// What came is no answer of a Kubernetes API server.
+    #[error("the answer is not a Kubernetes API server's: {0}")]
+    Garbled(String),
+}
+
+/// A `Status` of the API server that is no success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub code: u16,
+    /// The reason word: `NotFound`, `Conflict`, `Invalid`, …
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// The causes' reason words: `FieldManagerConflict`, `FieldValueInvalid`, …
+    pub causes: Vec<String>,
+}
+
+impl Refusal {
+    /// What a body that goes with a bad HTTP status says.
+    pub(crate) fn read(code: StatusCode, body: &[u8]) -> Self {
+        let status: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |member: &str| status[member].as_str().unwrap_or_default().to_owned();
+        let said = text("message");
+        let causes = status["details"]["causes"].as_array().into_iter().flatten();
+        Self {
+            code: code.as_u16(),
+            reason: text("reason"),
+            // Something in between answers in other forms, with pages of HTML: its status is all there is to say.
+            message: if said.is_empty() { format!("the server answered {code}") } else { said },
+            causes: causes.filter_map(|cause| Some(cause["reason"].as_str()?.to_owned())).collect(),
+        }
+    }
+
+    /// Whether another try may go better.
+    const fn is_transient(&self) -> bool {
+        matches!(self.code, 408 | 429 | 500..=599)
+    }
+}
+
+impl RequestError {
+    /// The HTTP status of a refusal.
+    #[must_use]
+    pub const fn code(&self) -> Option<u16> {
+        match self {
+            Self::Status(refusal) => Some(refusal.code),
+            _ => None,
+        }
+    }
+
+    /// Whether the server knows no such thing.
+    pub(crate) const fn is_not_found(&self) -> bool {
+        matches!(self.code(), Some(404))
+    }
+
+    /// What is known of something that was asked about in vain.
+    pub(crate) fn unknown(&self) -> UnknownReason {
+        match self {
+            Self::Status(refusal) if matches!(refusal.code, 401 | 403) => UnknownReason::Forbidden(self.to_string()),
+            _ => UnknownReason::Unreachable(self.to_string()),
+        }
+    }
+}
+
+impl From<RequestError> for EnactError {
+    fn from(error: RequestError) -> Self {
+        let text = error.to_string();
+        match error {
+            RequestError::NotConfigured(_) => Self::Unreachable(text),
+            RequestError::Unreachable(_) | RequestError::TimedOut(_) | RequestError::Garbled(_) => {
+                Self::Transient(text)
+            }
+            RequestError::Status(refusal) if refusal.is_transient() => Self::Transient(text),
+            RequestError::Status(refusal) if refusal.code == 409 => Self::Stale(text),
+            RequestError::Status(_) => Self::Refused(text),
+        }
+    }
+}
