@@ -251,8 +251,8 @@ pub fn adopted(desired: &Value, live: &Value) -> Value {
                 crate::diff::replace_at(&mut adopted, &path, value);
             }
             Some(_) => {}
-            // Servers leave out what is false: its absence is as wanted.
-            None if wanted == Value::Bool(false) => {}
+            // Servers leave out what is false or an empty text: its absence is as wanted.
+            None if wanted == Value::Bool(false) || wanted == "" => {}
             None => {
                 crate::diff::replace_at(&mut adopted, &path, &Value::Null);
             }
