@@ -1,6 +1,18 @@
 //! Whether objects work, kind by kind, with the reasons when they do not.
+//!
+//! Each kind has a judgement on plain documents, and in front of it a look at what the judgement needs: nothing more
+//! than the object when that is ready, else a few lists of fixed number. What may not be looked at costs the reasons,
+//! never the judgement.
 
-use laconic_engine::address::ObjectKey;
+mod container;
+mod deployment;
+mod document;
+mod look;
+mod pod;
+#[cfg(test)]
+mod tests;
+
+use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::{EnactError, Readiness};
 
 use super::path;
@@ -13,6 +25,11 @@ pub(crate) async fn readiness(server: &Server, key: &ObjectKey) -> Result<Readin
         Err(error) if error.is_not_found() => return Ok(Readiness::Failed("it does not exist".to_owned())),
         Err(error) => return Err(error.into()),
     };
-    let _ = object;
-    Ok(Readiness::Ready)
+    Ok(match key.resource_type {
+        // What is on its way out does not work, whatever it still does.
+        _ if document::is_terminating(&object) => Readiness::Progressing("it is being deleted".to_owned()),
+        ResourceType::Deployment => deployment::readiness(server, key, &object).await,
+        // There is nothing to these but that they exist. A CronJob's Jobs come and go in their own time.
+        _ => Readiness::Ready,
+    })
 }
