@@ -7,6 +7,7 @@
 mod container;
 mod deployment;
 mod document;
+mod job;
 mod look;
 mod pod;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub(crate) async fn readiness(server: &Server, key: &ObjectKey) -> Result<Readin
         // What is on its way out does not work, whatever it still does.
         _ if document::is_terminating(&object) => Readiness::Progressing("it is being deleted".to_owned()),
         ResourceType::Deployment => deployment::readiness(server, key, &object).await,
+        ResourceType::Job => job::readiness(server, key, &object).await,
         // There is nothing to these but that they exist. A CronJob's Jobs come and go in their own time.
         _ => Readiness::Ready,
     })

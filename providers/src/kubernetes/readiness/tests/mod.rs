@@ -1,6 +1,7 @@
 //! Judgements on documents as API servers give them.
 
 mod deployment;
+mod job;
 mod pod;
 
 use serde_json::{Value, json};
