@@ -9,11 +9,20 @@ use crate::kubernetes::server::Server;
 const MOST: &str = "500";
 
 /// What was looked at, or why it cannot be seen.
-pub(crate) type Seen<T> = Result<T, String>;
+pub(super) type Seen<T> = Result<T, String>;
 
 /// A suffix that says once why there are no reasons.
 pub(super) fn not_visible(why: &str) -> String {
     format!("reasons not visible: {}", one_line(why))
+}
+
+/// The object at a path, if it is there.
+pub(super) async fn one(server: &Server, path: &str) -> Seen<Option<Value>> {
+    match server.get(path).await {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// The objects of a collection that a query selects: pairs of `labelSelector` or `fieldSelector` and their value.

@@ -7,9 +7,14 @@
 mod container;
 mod deployment;
 mod document;
+mod ingress;
 mod job;
 mod look;
+mod namespace;
+mod persistent_volume;
+mod persistent_volume_claim;
 mod pod;
+mod service;
 #[cfg(test)]
 mod tests;
 
@@ -27,10 +32,15 @@ pub(crate) async fn readiness(server: &Server, key: &ObjectKey) -> Result<Readin
         Err(error) => return Err(error.into()),
     };
     Ok(match key.resource_type {
+        ResourceType::Namespace => namespace::judge(&object),
         // What is on its way out does not work, whatever it still does.
         _ if document::is_terminating(&object) => Readiness::Progressing("it is being deleted".to_owned()),
         ResourceType::Deployment => deployment::readiness(server, key, &object).await,
         ResourceType::Job => job::readiness(server, key, &object).await,
+        ResourceType::PersistentVolume => persistent_volume::judge(&object),
+        ResourceType::PersistentVolumeClaim => persistent_volume_claim::readiness(server, &object).await,
+        ResourceType::Service => service::readiness(server, &object).await,
+        ResourceType::Ingress => ingress::readiness(server, key, &object).await,
         // There is nothing to these but that they exist. A CronJob's Jobs come and go in their own time.
         _ => Readiness::Ready,
     })

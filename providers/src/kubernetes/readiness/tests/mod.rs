@@ -2,6 +2,7 @@
 
 mod deployment;
 mod job;
+mod objects;
 mod pod;
 
 use serde_json::{Value, json};
