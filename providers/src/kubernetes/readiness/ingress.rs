@@ -27,13 +27,13 @@ const CADDY_LABEL: &str = "app.kubernetes.io/name=caddy-ingress-controller";
 
 /// What is around an Ingress.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(crate) struct Surroundings {
     /// The Services in its namespace.
-    pub(super) services: Seen<Vec<Value>>,
+    pub(crate) services: Seen<Vec<Value>>,
     /// The IngressClass it names; looked at only when there is no address and it names one.
-    pub(super) class: Seen<Option<Value>>,
+    pub(crate) class: Seen<Option<Value>>,
     /// The Deployments that run Caddy; looked at only when there is no address and Caddy is to serve it.
-    pub(super) controllers: Seen<Vec<Value>>,
+    pub(crate) controllers: Seen<Vec<Value>>,
 }
 
 /// Whether an Ingress is served.
@@ -58,7 +58,7 @@ pub(super) async fn readiness(server: &Server, key: &ObjectKey, ingress: &Value)
 }
 
 /// Whether an Ingress is ready, or is not and why.
-pub(super) fn judge(ingress: &Value, around: &Surroundings) -> Readiness {
+pub(crate) fn judge(ingress: &Value, around: &Surroundings) -> Readiness {
     if let Ok(services) = &around.services {
         let there: BTreeSet<&str> = services.iter().map(name).collect();
         if let Some(missing) = backends(ingress).find(|backend| !there.contains(backend)) {

@@ -9,7 +9,7 @@ use crate::kubernetes::server::Server;
 const MOST: &str = "500";
 
 /// What was looked at, or why it cannot be seen.
-pub(super) type Seen<T> = Result<T, String>;
+pub(crate) type Seen<T> = Result<T, String>;
 
 /// A suffix that says once why there are no reasons.
 pub(super) fn not_visible(why: &str) -> String {

@@ -7,12 +7,12 @@
 mod container;
 mod deployment;
 mod document;
-mod ingress;
+pub(crate) mod ingress;
 mod job;
 mod look;
 mod namespace;
-mod persistent_volume;
-mod persistent_volume_claim;
+pub(crate) mod persistent_volume;
+pub(crate) mod persistent_volume_claim;
 mod pod;
 mod service;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::document::{reason_and_message, text};
 
 /// Whether a volume can serve.
-pub(super) fn judge(volume: &Value) -> Readiness {
+pub(crate) fn judge(volume: &Value) -> Readiness {
     match text(volume, "/status/phase") {
         "Released" => Readiness::Progressing("it is released: the claim it was bound to is gone".to_owned()),
         "Failed" => {

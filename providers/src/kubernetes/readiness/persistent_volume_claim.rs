@@ -17,13 +17,13 @@ const SELECTED_NODE: &str = "/metadata/annotations/volume.kubernetes.io~1selecte
 
 /// What is around a claim that is not bound.
 #[derive(Debug)]
-pub(super) struct Surroundings {
+pub(crate) struct Surroundings {
     /// The volume it names; looked at only when it names one.
-    pub(super) volume: Seen<Option<Value>>,
+    pub(crate) volume: Seen<Option<Value>>,
     /// Its storage class; looked at only when it names one, and no volume.
-    pub(super) class: Seen<Option<Value>>,
+    pub(crate) class: Seen<Option<Value>>,
     /// The events about it.
-    pub(super) events: Seen<Vec<Value>>,
+    pub(crate) events: Seen<Vec<Value>>,
 }
 
 /// Whether a claim is bound, or need not be yet.
@@ -49,7 +49,7 @@ async fn look(server: &Server, claim: &Value) -> Surroundings {
 }
 
 /// Whether a claim is ready, or is not and why.
-pub(super) fn judge(claim: &Value, around: &Surroundings) -> Readiness {
+pub(crate) fn judge(claim: &Value, around: &Surroundings) -> Readiness {
     let volume = text(claim, "/spec/volumeName");
     match text(claim, "/status/phase") {
         "Bound" => return Readiness::Ready,
