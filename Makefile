@@ -30,7 +30,7 @@ testbed:
 	@scripts/testbed.sh
 
 testbed-up: testbed
-	@cargo run --quiet -p laconic-testbed --locked -- --controller-manager
+	@cargo run --quiet -p laconic-testbed --locked -- --controller-manager --kubelet
 
 bench: build
 	cargo run --profile ci -p laconic-tests --bin bench --locked

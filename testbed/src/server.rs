@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
@@ -16,7 +16,7 @@ use crate::kubeconfig::{Credential, kubeconfig};
 use crate::port::Port;
 use crate::process::Process;
 use crate::watchdog::Watchdog;
-use crate::{Assets, AuditLog, AuditMark, Options, TestbedError, User, audit};
+use crate::{Assets, AuditLog, AuditMark, Kubelet, Options, TestbedError, User, audit};
 
 /// How often readiness is asked for.
 const POLL: Duration = Duration::from_millis(25);
@@ -33,6 +33,7 @@ pub struct ApiServer {
     pub(crate) authority: Authority,
     pub(crate) port: Port,
     pub(crate) etcd_port: Port,
+    pub(crate) kubelet: OnceLock<Kubelet>,
     /// In this order they are dropped: nobody is left without whom it needs.
     pub(crate) controller_manager: Option<Process>,
     pub(crate) kube_apiserver: Option<Process>,
@@ -59,6 +60,7 @@ impl ApiServer {
             directory,
             port: Port::reserve()?,
             etcd_port: Port::reserve()?,
+            kubelet: OnceLock::new(),
             controller_manager: None,
             kube_apiserver: None,
             etcd: None,
@@ -110,6 +112,12 @@ impl ApiServer {
             self.wait_for_service_account(&client, &name).await
         }));
         name
+    }
+
+    /// The played scheduler and kubelet of this server, started at the first call: without it pods stay Pending.
+    #[track_caller]
+    pub fn kubelet(&self) -> &Kubelet {
+        self.kubelet.get_or_init(|| or_panic(self.start_kubelet()))
     }
 
     /// Runs kubectl as a user, to the end.
@@ -213,14 +221,15 @@ impl ApiServer {
     }
 
     async fn connect(&self, user: &User, trusting: bool) -> Result<Client, TestbedError> {
-        let unusable = |error: &dyn std::fmt::Display| TestbedError::Kubeconfig(error.to_string());
-        let content = self.kubeconfig_content(user)?;
-        let kubeconfig: Kubeconfig = serde_json::from_value(content).map_err(|error| unusable(&error))?;
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-        let mut config = config.map_err(|error| unusable(&error))?;
-        // The test bed itself works on with a server whose certificate has expired.
-        config.accept_invalid_certs = trusting && self.options.expired_serving_certificate;
-        Client::try_from(config).map_err(TestbedError::request("making a client"))
+        let trusting = trusting && self.options.expired_serving_certificate;
+        client(self.kubeconfig_content(user)?, trusting).await
+    }
+
+    pub(crate) fn start_kubelet(&self) -> Result<Kubelet, TestbedError> {
+        let user = User::new(Kubelet::USER).group("system:masters");
+        let content = self.kubeconfig_content(&user)?;
+        let trusting = self.options.expired_serving_certificate;
+        Kubelet::start(move || client(content, trusting))
     }
 
     pub(crate) fn start_all(&mut self) -> Result<(), TestbedError> {
@@ -409,6 +418,16 @@ impl Drop for ApiServer {
         let all = [&mut self.controller_manager, &mut self.kube_apiserver, &mut self.etcd];
         all.into_iter().flatten().for_each(Process::ask_to_end);
     }
+}
+
+/// A client; the test bed's own ones trust a server whose certificate has expired.
+async fn client(kubeconfig: serde_json::Value, trusting: bool) -> Result<Client, TestbedError> {
+    let unusable = |error: &dyn std::fmt::Display| TestbedError::Kubeconfig(error.to_string());
+    let kubeconfig: Kubeconfig = serde_json::from_value(kubeconfig).map_err(|error| unusable(&error))?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    let mut config = config.map_err(|error| unusable(&error))?;
+    config.accept_invalid_certs = trusting;
+    Client::try_from(config).map_err(TestbedError::request("making a client"))
 }
 
 /// The token of a user who has one. Made up, but the same for everybody who asks.
