@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use laconic_engine::apply::Provider;
 use laconic_engine::resource::Target;
@@ -53,7 +54,11 @@ pub fn live(reach: &Reach, targets: &BTreeSet<Target>, directories: &BTreeMap<St
         };
         Some((target.clone(), connection))
     });
-    Host::Live(Box::new(KubernetesProvider::new(connections.collect())))
+    let provider = KubernetesProvider::new(connections.collect());
+    Host::Live(Box::new(match reach.request_limit {
+        Some(limit) => provider.with_request_limit(limit),
+        None => provider,
+    }))
 }
 
 /// What the command line says of remote clusters.
@@ -63,6 +68,8 @@ pub struct Reach {
     pub kubeconfig: Option<PathBuf>,
     /// `--context`.
     pub context: Option<String>,
+    /// `--request-timeout`.
+    pub request_limit: Option<Duration>,
 }
 
 impl Reach {

@@ -31,7 +31,11 @@ impl Wire {
     #[must_use]
     pub fn new(common: &Common) -> Self {
         let state_directory = common.state_dir.clone().unwrap_or_else(default_state_directory);
-        let reach = Reach { kubeconfig: common.kubeconfig.clone(), context: common.context.clone() };
+        let reach = Reach {
+            kubeconfig: common.kubeconfig.clone(),
+            context: common.context.clone(),
+            request_limit: common.request_timeout,
+        };
         Self { simulate: common.simulate.clone(), state_directory, reach }
     }
 

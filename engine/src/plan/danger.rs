@@ -7,6 +7,8 @@ use crate::code::{Code, Severity};
 use crate::finding::{Consent, Finding};
 use crate::plan::Mode;
 use crate::plan::change::{Action, Reason};
+pub use crate::plan::danger_unseen::unknown_text;
+use crate::plan::danger_unseen::unseen;
 use crate::plan::decide::Presence;
 use crate::plan::document::{BlastRadius, VolumeForecast};
 use crate::plan::planner::{Judged, Judgement};
@@ -25,17 +27,6 @@ pub fn dangers(judgement: &Judgement<'_>, forecast: &[VolumeForecast], radius: &
     secrets(judgement, &mut findings);
     state(judgement, &mut findings);
     findings
-}
-
-/// Why something is not known, for people.
-#[must_use]
-pub fn unknown_text(reason: &UnknownReason) -> String {
-    match reason {
-        UnknownReason::Offline => "nobody looked (offline)".to_owned(),
-        UnknownReason::Unreachable(detail) => format!("it cannot be reached: {detail}"),
-        UnknownReason::Forbidden(detail) => format!("it does not tell us: {detail}"),
-        UnknownReason::OtherIdentity(detail) => detail.clone(),
-    }
 }
 
 fn identity(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
@@ -138,7 +129,7 @@ fn same_hosts(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn target_text(target: &Target) -> String {
+pub(super) fn target_text(target: &Target) -> String {
     match target {
         Target::Kind(name) => format!("the kind cluster `{name}`"),
         Target::Kubernetes(name) => format!("the Kubernetes of `{name}`"),
@@ -434,29 +425,7 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
         };
         findings.push(Finding::new(Code::NotConsulted, text));
     }
-    for (target, belief) in &judgement.beliefs {
-        match belief {
-            Belief::Doubted(UnknownReason::Offline | UnknownReason::OtherIdentity(_))
-            | Belief::Trusted
-            | Belief::Gone => {}
-            Belief::Doubted(reason) => {
-                let subject = target_text(target);
-                findings.push(
-                    Finding::new(
-                        Code::NotConsulted,
-                        format!("{subject} was not seen: {}; planned from the recorded state", unknown_text(reason)),
-                    )
-                    .about(target.name()),
-                );
-                if target.kind_cluster().is_some() {
-                    findings.push(
-                        Finding::new(Code::MountsUnknown, format!("the mounts of {subject} could not be inspected"))
-                            .about(target.name()),
-                    );
-                }
-            }
-        }
-    }
+    unseen(judgement, findings);
     if input.mode == Mode::Import {
         let nothing = judgement.resources.values().all(|judged| judged.item.presence != Presence::Present);
         if nothing {
