@@ -228,7 +228,7 @@ pub struct ApplyArgs {
     /// A plan that `plan --out` saved
     #[arg(value_name = "PLANFILE")]
     pub plan_file: Option<PathBuf>,
-    /// Go through the whole apply on a throw-away copy of the simulated host
+    /// Go through the whole apply on a throw-away simulated copy
     #[arg(long)]
     pub rehearse: bool,
     /// What is planned.

@@ -16,6 +16,7 @@
 
 pub mod address;
 pub mod apply;
+pub mod attributes;
 pub mod code;
 pub mod compile;
 pub mod compose;

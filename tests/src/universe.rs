@@ -273,7 +273,7 @@ impl Universe {
                 };
                 let live = flatten(&live.attributes);
                 let completed_job = resource.address.resource_type == laconic_engine::address::ResourceType::Job;
-                for (path, value) in flatten(&resource.attributes) {
+                for (path, value) in flatten(&resource.attributes.value()) {
                     // Servers leave out `readOnly: false` and the like.
                     let as_wanted = live.get(&path).map_or(value == false, |found| same(&path, &value, found));
                     if !completed_job && !as_wanted {
@@ -320,7 +320,7 @@ fn secret_values(deployments: &[CompiledDeployment]) -> SecretValues {
     deployments
         .iter()
         .flat_map(|deployment| &deployment.resources)
-        .flat_map(|resource| values_of(&sources(&resource.attributes)))
+        .flat_map(|resource| values_of(&resource.attributes.sources()))
         .collect()
 }
 

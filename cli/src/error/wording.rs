@@ -18,9 +18,6 @@ impl Problem {
                 )
             }
             Self::NeedsSimulation => "`simulate` edits a simulated host, and none is named".to_owned(),
-            Self::NoRehearsal => {
-                "a rehearsal is an apply on a copy of a simulated host, and this one is real".to_owned()
-            }
             Self::NoDeployment { from } => {
                 format!(
                     "no deployment found: neither `{}` nor a directory above it holds spec.yml and deployment.yml",
@@ -105,7 +102,6 @@ impl Problem {
                 hints.push("`--simulate HOSTDIR` (or LACONIC_SIMULATE) runs it against a simulated host".to_owned());
                 hints
             }
-            Self::NoRehearsal => vec!["`laconic plan` shows what an apply would do".to_owned()],
             Self::NeedsSimulation => {
                 vec!["name its directory with `--simulate HOSTDIR` or LACONIC_SIMULATE".to_owned()]
             }

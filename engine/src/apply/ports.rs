@@ -240,11 +240,28 @@ pub trait StateStore: Send + Sync {
     /// Whatever keeps them from being durable.
     fn append(&self, scope: &Scope, records: &[JournalRecord]) -> Result<(), StateError>;
 
+    /// Appends records to the journals of several scopes, all of them durable when it returns. What clusters are told is
+    /// durable before anything of their deployments is written; after an error any of the rest may be.
+    ///
+    /// # Errors
+    /// As [`StateStore::append`].
+    fn append_all(&self, records: &BTreeMap<Scope, Vec<JournalRecord>>) -> Result<(), StateError> {
+        records.iter().try_for_each(|(scope, records)| self.append(scope, records))
+    }
+
     /// Folds the journal into a new snapshot with the next serial, and returns that serial.
     ///
     /// # Errors
     /// Whatever keeps it from being durable; the old snapshot and the journal stay as they were.
     fn fold(&self, scope: &Scope) -> Result<u64, StateError>;
+
+    /// Folds the journals of several scopes. After an error any of them may be folded.
+    ///
+    /// # Errors
+    /// As [`StateStore::fold`].
+    fn fold_all(&self, scopes: &BTreeSet<Scope>) -> Result<(), StateError> {
+        scopes.iter().try_for_each(|scope| self.fold(scope).map(|_| ()))
+    }
 
     /// The scope's state is archived: the deployment is destroyed and nothing of it is left.
     ///

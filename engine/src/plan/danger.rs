@@ -258,9 +258,10 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             });
         let Some(desired) = judged.item.desired else { continue };
         if address.resource_type == ResourceType::Deployment {
-            let recreate = desired.attributes.pointer("/spec/strategy/type").is_some_and(|kind| kind == "Recreate");
+            let recreate =
+                || desired.attributes.value().pointer("/spec/strategy/type").is_some_and(|kind| kind == "Recreate");
             let down = match judged.verdict.action {
-                Action::Update => recreate && template_changes,
+                Action::Update => template_changes && recreate(),
                 // With its cluster everything goes down; that is said once, with the blast radius.
                 Action::Replace => !matches!(judged.verdict.reason, Reason::ClusterReplaced { .. }),
                 _ => false,
@@ -367,7 +368,7 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             );
         }
         if let Some(desired) = judged.item.desired.filter(|_| !input.offline) {
-            for source in crate::secret::sources(&desired.attributes) {
+            for source in desired.attributes.sources() {
                 let is_generated = matches!(source, crate::secret::SecretSource::Generated { .. });
                 if !is_generated && !input.secrets.contains_key(&source) {
                     unset.insert((address.scope.name().to_owned(), source.to_string()));
@@ -390,7 +391,7 @@ fn rotates(input: &crate::plan::PlanInput, judged: &Judged<'_>) -> bool {
     let sent = matches!(judged.verdict.action, Action::Create | Action::Update | Action::Replace);
     let was_used = judged.item.live.is_some() || judged.item.recorded.is_some_and(|recorded| !recorded.uid.is_empty());
     let missing = judged.item.desired.is_some_and(|desired| {
-        crate::secret::sources(&desired.attributes).iter().any(|source| {
+        desired.attributes.sources().iter().any(|source| {
             matches!(source, crate::secret::SecretSource::Generated { .. }) && !input.secrets.contains_key(source)
         })
     });
@@ -399,7 +400,8 @@ fn rotates(input: &crate::plan::PlanInput, judged: &Judged<'_>) -> bool {
 
 fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     let input = judgement.input;
-    for state in input.states.values().filter(|state| input.scopes().contains(&state.scope)) {
+    let scopes = input.scopes();
+    for state in input.states.values().filter(|state| scopes.contains(&state.scope)) {
         if let Some(interrupted) = &state.interrupted {
             let pending =
                 state.resources.values().filter(|recorded| recorded.status != crate::state::Status::Settled).count();

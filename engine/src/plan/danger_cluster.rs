@@ -102,7 +102,7 @@ fn mount_missing(
         .resources
         .get(&Address::kind_cluster(name))
         .and_then(|judged| judged.item.desired)
-        .and_then(|cluster| host_path(&cluster.attributes, container_path));
+        .and_then(|cluster| host_path(&cluster.attributes.value(), container_path));
     let running = live_cluster(judgement.input, target).map(|live| &live.attributes).or_else(|| {
         let recorded = judgement.resources.get(&Address::kind_cluster(name))?.item.recorded?;
         recorded.desired.value.as_deref()

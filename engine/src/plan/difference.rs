@@ -44,7 +44,6 @@ pub fn is_ignored(rules: &[String], address: &Address, path: &str) -> bool {
 pub fn compare(
     address: &Address,
     item: &Item<'_>,
-    desired_digest: Digest,
     ignored: &[String],
     fingerprinter: Option<&Fingerprinter>,
 ) -> Comparison {
@@ -54,14 +53,14 @@ pub fn compare(
         Presence::RemadeByOthers | Presence::Absent | Presence::Unknown => None,
     };
     if let Some(live) = live.filter(|_| is_remade(recorded, item.presence)) {
-        let masked = masked(live, &[&desired.attributes], fingerprinter);
+        let masked = masked(live, &[&desired.attributes.value()], fingerprinter);
         return against_live(address, desired, &masked, ignored);
     }
-    let same_intent = desired_digest == recorded.desired.digest;
+    let same_intent = desired.digest() == recorded.desired.digest;
     // With the same intent the owned fields are the desired ones, and digests alone can tell that nothing drifted.
     if same_intent {
         let undrifted = live.is_none_or(|live| {
-            let projection = project(&live.attributes, &desired.attributes);
+            let projection = project(&live.attributes, &desired.attributes.value());
             Digest::of(&projection) == recorded.observed.digest
         });
         if undrifted {
@@ -76,7 +75,8 @@ pub fn compare(
     }
     let (Some(old), Some(last_seen)) = (&recorded.desired.value, &recorded.observed.value) else { return comparison };
     let old_fields = flatten(old);
-    let new_fields = flatten(&desired.attributes);
+    let wanted = desired.attributes.value();
+    let new_fields = flatten(&wanted);
     let mut found: Vec<FieldDifference> = Vec::new();
     for path in difference_paths(&old_fields, &new_fields) {
         found.push(FieldDifference {
@@ -90,7 +90,7 @@ pub fn compare(
     }
     if let Some(live) = live {
         // What was a secret last time may be none now, and the other way around: no form of it is ever shown.
-        let masked = masked(live, &[old.as_ref(), &desired.attributes], fingerprinter);
+        let masked = masked(live, &[old.as_ref(), &wanted], fingerprinter);
         drift(&masked, &old_fields, &new_fields, last_seen, &mut found, &mut comparison.drift, desired);
     }
     let is_pending = recorded.status != Status::Settled;
@@ -123,7 +123,7 @@ fn is_remade(recorded: &Recorded, presence: Presence) -> bool {
 
 fn against_live(address: &Address, desired: &Resource, live: &Live, ignored: &[String]) -> Comparison {
     let live_fields = flatten(&live.attributes);
-    let found = flatten(&desired.attributes)
+    let found = flatten(&desired.attributes.value())
         .into_iter()
         .filter(|(path, wanted)| !live_fields.get(path).is_some_and(|is| same(path, is, wanted)))
         .map(|(path, wanted)| FieldDifference {
@@ -251,8 +251,8 @@ pub fn adopted(desired: &Value, live: &Value) -> Value {
                 crate::diff::replace_at(&mut adopted, &path, value);
             }
             Some(_) => {}
-            // Servers leave out what is false: its absence is as wanted.
-            None if wanted == Value::Bool(false) => {}
+            // Servers leave out what is false or an empty text: its absence is as wanted.
+            None if wanted == Value::Bool(false) || wanted == "" => {}
             None => {
                 crate::diff::replace_at(&mut adopted, &path, &Value::Null);
             }

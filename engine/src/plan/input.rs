@@ -39,8 +39,6 @@ pub struct PlanInput {
     pub secrets: SecretValues,
     /// Per deployment, what fingerprints its secrets; missing where the key is not here.
     pub fingerprinters: BTreeMap<String, Fingerprinter>,
-    /// Digests of the desired forms, computed once by [`crate::plan::prepare()`].
-    pub digests: BTreeMap<Address, Digest>,
     /// Whether this runs against the simulated host.
     pub simulated: bool,
     /// Whether the cluster is never to be touched (`--skip-cluster-management`).
@@ -66,7 +64,6 @@ impl PlanInput {
             inputs_digest: String::new(),
             secrets: SecretValues::new(),
             fingerprinters: BTreeMap::new(),
-            digests: BTreeMap::new(),
             simulated: false,
             skip_cluster: false,
             rerun_jobs: false,

@@ -240,10 +240,9 @@ fn judge<'a>(
     requirements: &mut Requirements,
 ) -> Judged<'a> {
     let comparison = match (item.desired, item.recorded) {
-        (Some(desired), Some(_)) => {
+        (Some(_), Some(_)) => {
             let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
-            let digest = item.digest.unwrap_or_else(|| desired.digest());
-            compare(address, &item, digest, rules, input.fingerprinters.get(address.scope.name()))
+            compare(address, &item, rules, input.fingerprinters.get(address.scope.name()))
         }
         _ => Comparison::default(),
     };
@@ -413,11 +412,11 @@ fn change(address: &Address, judged: &Judged<'_>) -> Change {
         (Some(live), None) => Some(live.attributes.clone()),
         _ => None,
     };
-    let mut after = item.desired.map(|desired| desired.attributes.clone());
+    let mut after = item.desired.map(|desired| desired.attributes.value().into_owned());
     if action == Action::Import
         && let (Some(desired), Some(live)) = (item.desired, item.live)
     {
-        after = Some(crate::plan::difference::adopted(&desired.attributes, &live.attributes));
+        after = Some(crate::plan::difference::adopted(&desired.attributes.value(), &live.attributes));
     }
     if action == Action::Forget || action == Action::Delete {
         after = None;

@@ -30,6 +30,12 @@ pub struct StoredObject {
 }
 
 impl StoredObject {
+    /// What was seen of an object elsewhere.
+    pub fn of(key: &ObjectKey, live: &Live) -> Self {
+        let (uid, attributes, owners) = (live.uid.clone(), live.attributes.clone(), live.owners.clone());
+        Self { key: key.clone(), uid, attributes, owners, polls: 0 }
+    }
+
     /// What a LIST shows of it.
     pub fn live(&self) -> Live {
         Live {

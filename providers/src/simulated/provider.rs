@@ -53,7 +53,8 @@ impl Provider for SimulatedHost {
     fn enact<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>> {
         let count = |calls: &mut super::host::Calls| match step.operation {
             Operation::Create => calls.create += 1,
-            Operation::Update | Operation::Adopt => calls.update += 1,
+            Operation::Update => calls.update += 1,
+            Operation::Adopt => calls.adopt += 1,
             Operation::Delete => calls.delete += 1,
         };
         ready(self.serve_change(Call::Enact, count, |tx| enact(tx, step))).boxed()
