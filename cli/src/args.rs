@@ -48,6 +48,9 @@ pub struct Common {
     /// The kubeconfig context of a remote Kubernetes; no context is ever taken from your own kubeconfig by itself
     #[arg(long, value_name = "NAME", global = true)]
     pub context: Option<String>,
+    /// Reach a remote Kubernetes with the service account of the pod this runs in
+    #[arg(long, conflicts_with_all = ["kubeconfig", "context"], global = true)]
+    pub in_cluster: bool,
     /// How long a Kubernetes may take to answer one request: 90s, 5m, 1h
     #[arg(long, value_name = "DURATION", value_parser = parse_limit, global = true)]
     pub request_timeout: Option<Duration>,

@@ -129,20 +129,18 @@ fn live(
     Ok(session.wire.live(&targets, directories))
 }
 
-/// What nobody could list on the targets whose cluster answers: all objects, or those of some kinds.
+/// The targets whose cluster answers and whose objects nobody could list.
 fn unseen(input: &PlanInput) -> Vec<(Target, String)> {
     let answers = |observed: &ObservedTarget| matches!(observed.cluster, Observed::Present(_));
-    let mut unseen = Vec::new();
-    for (target, observed) in input.world.iter().filter(|(_, observed)| answers(observed)) {
-        if let Err(reason) = &observed.objects {
-            unseen.push((target.clone(), plan::danger::unknown_text(reason)));
-        }
-        for (resource_type, reason) in &observed.unlisted {
-            let why = plan::danger::unknown_text(reason);
-            unseen.push((target.clone(), format!("no {} was seen: {why}", resource_type.kind())));
-        }
-    }
-    unseen
+    input
+        .world
+        .iter()
+        .filter(|(_, observed)| answers(observed))
+        .filter_map(|(target, observed)| {
+            let reason = observed.objects.as_ref().err()?;
+            Some((target.clone(), plan::danger::unknown_text(reason)))
+        })
+        .collect()
 }
 
 /// The live values of the secrets made by us that nobody keeps here: pods use them, so that no other may be made.

@@ -36,6 +36,7 @@ impl Wire {
         let reach = Reach {
             kubeconfig: common.kubeconfig.clone(),
             context: common.context.clone(),
+            in_cluster: common.in_cluster,
             request_limit: common.request_timeout,
         };
         Self { simulate: common.simulate.clone(), state_directory, reach, disk }

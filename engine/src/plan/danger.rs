@@ -7,8 +7,6 @@ use crate::code::{Code, Severity};
 use crate::finding::{Consent, Finding};
 use crate::plan::Mode;
 use crate::plan::change::{Action, Reason};
-pub use crate::plan::danger_unseen::unknown_text;
-use crate::plan::danger_unseen::unseen;
 use crate::plan::decide::Presence;
 use crate::plan::document::{BlastRadius, VolumeForecast};
 use crate::plan::planner::{Judged, Judgement};
@@ -27,6 +25,39 @@ pub fn dangers(judgement: &Judgement<'_>, forecast: &[VolumeForecast], radius: &
     secrets(judgement, &mut findings);
     state(judgement, &mut findings);
     findings
+}
+
+/// Why something is not known, for people.
+#[must_use]
+pub fn unknown_text(reason: &UnknownReason) -> String {
+    match reason {
+        UnknownReason::Offline => "nobody looked (offline)".to_owned(),
+        UnknownReason::Unreachable(detail) => format!("it cannot be reached: {detail}"),
+        UnknownReason::Forbidden(detail) => format!("it does not tell us: {detail}"),
+        UnknownReason::Failed(detail) => format!("it did not answer well: {detail}"),
+        UnknownReason::NotServed(detail)
+        | UnknownReason::NotConfigured(detail)
+        | UnknownReason::OtherIdentity(detail) => detail.clone(),
+    }
+}
+
+/// What to do about something that is not known.
+#[must_use]
+pub const fn unknown_help(reason: &UnknownReason) -> &'static str {
+    match reason {
+        UnknownReason::Offline => "leave out `--offline` to have it looked at",
+        UnknownReason::Unreachable(_) | UnknownReason::Failed(_) => {
+            "run it again when it answers; what was not seen never counts as deleted"
+        }
+        UnknownReason::Forbidden(_) => {
+            "use credentials with the permissions that the page \"Permissions\" of the book lists"
+        }
+        UnknownReason::NotServed(_) => "have the server serve that version of its API, or use one that does",
+        UnknownReason::NotConfigured(_) => {
+            "put its kubeconfig.yml into the deployment directory (`kube-config:` in the spec), or name it with `--kubeconfig` or `--context`"
+        }
+        UnknownReason::OtherIdentity(_) => "reach the cluster that is recorded",
+    }
 }
 
 fn identity(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
@@ -129,7 +160,7 @@ fn same_hosts(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-pub(super) fn target_text(target: &Target) -> String {
+fn target_text(target: &Target) -> String {
     match target {
         Target::Kind(name) => format!("the kind cluster `{name}`"),
         Target::Kubernetes(name) => format!("the Kubernetes of `{name}`"),
@@ -427,7 +458,30 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
         };
         findings.push(Finding::new(Code::NotConsulted, text));
     }
-    unseen(judgement, findings);
+    for (target, belief) in &judgement.beliefs {
+        match belief {
+            Belief::Doubted(UnknownReason::Offline | UnknownReason::OtherIdentity(_))
+            | Belief::Trusted
+            | Belief::Gone => {}
+            Belief::Doubted(reason) => {
+                let subject = target_text(target);
+                findings.push(
+                    Finding::new(
+                        Code::NotConsulted,
+                        format!("{subject} was not seen: {}; planned from the recorded state", unknown_text(reason)),
+                    )
+                    .about(target.name())
+                    .help(unknown_help(reason)),
+                );
+                if target.kind_cluster().is_some() {
+                    findings.push(
+                        Finding::new(Code::MountsUnknown, format!("the mounts of {subject} could not be inspected"))
+                            .about(target.name()),
+                    );
+                }
+            }
+        }
+    }
     if input.mode == Mode::Import {
         let nothing = judgement.resources.values().all(|judged| judged.item.presence != Presence::Present);
         if nothing {
