@@ -63,11 +63,11 @@ volumes:
 impl Deployment {
     /// A deployment of that name in the cluster, made by `deploy create`, with no kubeconfig yet.
     pub fn new(name: &str) -> Self {
-        Self::of(name, SPEC, WEB)
+        Self::of(name, SPEC, WEB, &[])
     }
 
-    /// The same with a spec and a compose file of its own.
-    pub fn of(name: &str, spec: &str, web: &str) -> Self {
+    /// The same with a spec and a compose file of its own, and more files of the stack's repository.
+    pub fn of(name: &str, spec: &str, web: &str, files: &[(String, String)]) -> Self {
         let folder = tempfile::Builder::new().prefix("laconic-live-").tempdir().unwrap();
         let (id, namespace) = (format!("laconic-{name}"), name.to_owned());
         let deployment = Self { folder, id, namespace };
@@ -76,6 +76,9 @@ impl Deployment {
         deployment.write("repository/compose-jobs/docker-compose-migrate.yml", MIGRATE);
         deployment.write("repository/config/web/web.conf", "listen = 8080\n");
         deployment.write("repository/spec.yml", &spec.replace("NAMESPACE", name));
+        for (path, content) in files {
+            deployment.write(&format!("repository/{path}"), content);
+        }
         deployment.create();
         deployment
     }
@@ -241,4 +244,17 @@ pub fn kubectl(server: &ApiServer, arguments: &[&str]) -> String {
     let output = server.kubectl("admin", arguments);
     assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Holds a text against the golden file of that name; `UPDATE_GOLDEN=1` writes it.
+#[track_caller]
+pub fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/live/golden/{name}.txt"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        return;
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == text, "not as in {}:\n{text}", path.display());
 }

@@ -5,3 +5,8 @@
 
 mod deployment;
 mod main_path;
+mod permissions;
+mod proxy;
+mod requests;
+mod roles;
+mod unseen;
