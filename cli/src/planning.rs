@@ -105,6 +105,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     if !wanted.offline && tenants_secrets(&mut input, &directories, &store)? {
         plan = plan::plan(&input);
     }
+    let plan = crate::dry_running::tried(host.as_ref().map(Host::provider), wanted.command, &mut input, plan)?;
     let complaints = plan::lint::lint(&plan);
     if !complaints.is_empty() {
         return Err(Problem::BrokenPlan { complaints });
@@ -129,16 +130,19 @@ fn live(
     Ok(session.wire.live(&targets, directories))
 }
 
-/// The targets whose cluster answers and whose objects nobody could list.
+/// The targets whose cluster answers and whose objects, or some kinds of them, nobody could list.
 fn unseen(input: &PlanInput) -> Vec<(Target, String)> {
     let answers = |observed: &ObservedTarget| matches!(observed.cluster, Observed::Present(_));
     input
         .world
         .iter()
         .filter(|(_, observed)| answers(observed))
-        .filter_map(|(target, observed)| {
-            let reason = observed.objects.as_ref().err()?;
-            Some((target.clone(), plan::danger::unknown_text(reason)))
+        .flat_map(|(target, observed)| {
+            let all = observed.objects.as_ref().err().map(plan::danger::unknown_text);
+            let kinds = observed.unlisted.iter().map(|(resource_type, reason)| {
+                format!("objects of kind {}: {}", resource_type.kind(), plan::danger::unknown_text(reason))
+            });
+            all.into_iter().chain(kinds).map(|why| (target.clone(), why))
         })
         .collect()
 }

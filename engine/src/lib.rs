@@ -25,6 +25,7 @@ pub mod finding;
 pub mod graph;
 pub mod place;
 pub mod plan;
+pub mod redact;
 pub mod resource;
 pub mod secret;
 pub mod source;

@@ -72,7 +72,27 @@ pub fn plan_text(plan: &Plan, view: &PlanView) -> String {
     }
     text.push_str(&danger::mild(plan, Severity::Warning, palette));
     text.push_str(&danger::mild(plan, Severity::Note, palette));
+    text.push_str(&left_out(plan, palette));
     text.push_str(&last_lines(plan, view));
+    text
+}
+
+/// What was asked not to be looked at, and what not to be told.
+fn left_out(plan: &Plan, palette: Palette) -> String {
+    let mut text = String::new();
+    for (deployment, rules) in &plan.ignored {
+        let line = format!("{}: left to others: {}", clean(deployment), clean(&rules.join(", ")));
+        let _ = writeln!(text, "{}", palette.dim(&line));
+    }
+    for (deployment, codes) in &plan.suppressed {
+        for (code, reason) in codes {
+            let line = format!("{}: {} is not reported: {}", clean(deployment), clean(code), clean(reason));
+            let _ = writeln!(text, "{}", palette.dim(&line));
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
     text
 }
 

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::{Address, ObjectKey, ResourceType, Scope};
+use crate::redact::redact;
 use crate::resource::{ClusterIdentity, Live, Target, World};
+use crate::secret::SecretValues;
 use crate::state::{JournalRecord, State};
 use crate::value::Digest;
 
@@ -110,6 +112,33 @@ pub enum Readiness {
     Progressing(String),
     /// It will not without help, and why.
     Failed(String),
+}
+
+impl EnactError {
+    /// The same without secrets in its text: what refuses an object may repeat what was sent.
+    #[must_use]
+    pub fn redacted(self, secrets: &SecretValues) -> Self {
+        let clean = |text: String| redact(&text, secrets);
+        match self {
+            Self::Transient(text) => Self::Transient(clean(text)),
+            Self::Stale(text) => Self::Stale(clean(text)),
+            Self::Refused(text) => Self::Refused(clean(text)),
+            Self::Unreachable(text) => Self::Unreachable(clean(text)),
+            exists @ Self::Exists { .. } => exists,
+        }
+    }
+}
+
+impl Readiness {
+    /// The same without secrets in its text.
+    #[must_use]
+    pub fn redacted(self, secrets: &SecretValues) -> Self {
+        match self {
+            Self::Ready => Self::Ready,
+            Self::Progressing(why) => Self::Progressing(redact(&why, secrets)),
+            Self::Failed(why) => Self::Failed(redact(&why, secrets)),
+        }
+    }
 }
 
 /// The world: what a plan looks at and an apply acts on.

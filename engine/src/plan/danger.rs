@@ -18,12 +18,13 @@ use crate::resource::{Target, UnknownReason};
 pub fn dangers(judgement: &Judgement<'_>, forecast: &[VolumeForecast], radius: &[BlastRadius]) -> Vec<Finding> {
     let mut findings = Vec::new();
     identity(judgement, &mut findings);
-    ownership(judgement, &mut findings);
+    crate::plan::danger_ownership::ownership(judgement, &mut findings);
     crate::plan::danger_cluster::cluster(judgement, radius, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
     secrets(judgement, &mut findings);
     state(judgement, &mut findings);
+    crate::plan::danger_unseen::unlisted(judgement, &mut findings);
     findings
 }
 
@@ -160,7 +161,9 @@ fn same_hosts(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn target_text(target: &Target) -> String {
+/// What people call a target.
+#[must_use]
+pub fn target_text(target: &Target) -> String {
     match target {
         Target::Kind(name) => format!("the kind cluster `{name}`"),
         Target::Kubernetes(name) => format!("the Kubernetes of `{name}`"),
@@ -169,116 +172,6 @@ fn target_text(target: &Target) -> String {
 
 fn short(text: &str) -> &str {
     text.get(..12).unwrap_or(text)
-}
-
-fn ownership(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
-    for (address, judged) in &judgement.resources {
-        match judged.verdict.finding {
-            Some(Code::ObjectExists) => findings.push(object_exists(judgement, address, judged)),
-            Some(Code::ObjectRemade) if address.resource_type == ResourceType::KindCluster => {
-                let told = judgement.beliefs.get(judged.item.target);
-                if !matches!(told, Some(Belief::Doubted(UnknownReason::OtherIdentity(_)))) {
-                    let name = address.short_name();
-                    findings.push(
-                        Finding::new(
-                            Code::ForeignCluster,
-                            format!("the cluster `{name}` is not the one that is recorded: its node is another one"),
-                        )
-                        .about(name)
-                        .help("if it is the right one (restored, or made by hand), take it over: laconic import"),
-                    );
-                }
-            }
-            Some(Code::ObjectRemade) => findings.push(
-                Finding::new(
-                    Code::ObjectRemade,
-                    format!("`{address}` was deleted and made again by somebody else ({})", managers(judged)),
-                )
-                .about(address.to_string())
-                .at_maybe(judged.item.desired.and_then(|desired| desired.place.as_ref()))
-                .help("take the new object over: laconic import")
-                .help("or delete it, and the next apply makes ours again"),
-            ),
-            Some(Code::JobAlreadyRan) => findings.push(
-                Finding::new(
-                    Code::JobAlreadyRan,
-                    format!("`{address}` has completed; its changed template does not run"),
-                )
-                .about(address.to_string())
-                .at_maybe(judged.item.desired.and_then(|desired| desired.place.as_ref()))
-                .help(format!("run it again with: --replace='{address}'")),
-            ),
-            _ => {}
-        }
-        if judged.verdict.action.is_change() && judged.verdict.action != Action::Import {
-            taken_fields(address, judged, findings);
-        }
-    }
-}
-
-fn managers(judged: &Judged<'_>) -> String {
-    let names: BTreeSet<&str> = judged
-        .item
-        .live
-        .map(|live| live.owners.iter().map(|owner| owner.manager.as_str()).collect())
-        .unwrap_or_default();
-    if names.is_empty() { "by an unknown manager".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
-}
-
-fn object_exists(judgement: &Judgement<'_>, address: &Address, judged: &Judged<'_>) -> Finding {
-    let place = judged.item.desired.and_then(|desired| desired.place.as_ref());
-    let owner = judged.item.live.and_then(|live| {
-        live.attributes.pointer("/metadata/annotations/laconic.com~1deployment-dir").and_then(|dir| dir.as_str())
-    });
-    let directory = judgement
-        .input
-        .deployments
-        .iter()
-        .find(|deployment| Scope::deployment(&deployment.name) == address.scope)
-        .map(|deployment| deployment.tenant.directory.as_str());
-    if address.resource_type == ResourceType::Namespace
-        && let (Some(owner), Some(directory)) = (owner, directory)
-        && owner != directory
-    {
-        let namespace = address.short_name();
-        return Finding::new(
-            Code::NamespaceOwned,
-            format!("the namespace `{namespace}` belongs to the deployment directory {owner}, this one is {directory}"),
-        )
-        .about(address.to_string())
-        .at_maybe(place)
-        .help("give this deployment a namespace of its own in spec.yml: `namespace: NAME`");
-    }
-    if address.resource_type == ResourceType::KindCluster {
-        return Finding::new(
-            Code::ObjectExists,
-            format!("a kind cluster `{}` runs and no state records it", address.short_name()),
-        )
-        .about(address.to_string())
-        .at_maybe(place)
-        .help("take it over with everything of this deployment on it: laconic import");
-    }
-    Finding::new(Code::ObjectExists, format!("`{address}` exists and no state records it ({})", managers(judged)))
-        .about(address.to_string())
-        .at_maybe(place)
-        .help("take it over: laconic import")
-}
-
-fn taken_fields(address: &Address, judged: &Judged<'_>, findings: &mut Vec<Finding>) {
-    for field in judged.comparison.drift.iter().filter(|field| !field.manager.is_empty()) {
-        let changed = judged.comparison.differences.iter().find(|one| one.path == field.path);
-        let Some(changed) = changed else { continue };
-        let since = if field.time.is_empty() { String::new() } else { format!(" since {}", field.time) };
-        findings.push(
-            Finding::new(
-                Code::FieldsTaken,
-                format!("`{address}`: {} is owned by {}{since} and will be taken back", field.path, field.manager),
-            )
-            .about(address.to_string())
-            .at_maybe(changed.place.as_ref())
-            .help(format!("to leave it to them, say so in spec.yml: `ignore: [\"{address}:{}\"]`", field.path)),
-        );
-    }
 }
 
 fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
@@ -483,7 +376,8 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
         }
     }
     if input.mode == Mode::Import {
-        let nothing = judgement.resources.values().all(|judged| judged.item.presence != Presence::Present);
+        // What could not be looked at is not what is not there.
+        let nothing = judgement.resources.values().all(|judged| judged.item.presence == Presence::Absent);
         if nothing {
             findings.push(Finding::new(Code::NotConsulted, "nothing was found that could be imported"));
         }

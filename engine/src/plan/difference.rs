@@ -4,9 +4,10 @@
 use serde_json::Value;
 
 use crate::address::{Address, ResourceType};
-use crate::diff::{Fields, difference_paths, flatten, forces_replacement, project, same};
+use crate::diff::{Fields, difference_paths, flatten, forces_replacement, same};
 use crate::plan::change::{Action, DifferenceOrigin, DriftField, FieldDifference};
 use crate::plan::decide::{FieldVerdict, Presence};
+use crate::plan::foreign::{additions, probable_remover, recorded_view};
 use crate::plan::survey::Item;
 use crate::resource::{Live, Resource};
 use crate::secret::{Fingerprinter, mask_observed};
@@ -60,8 +61,7 @@ pub fn compare(
     // With the same intent the owned fields are the desired ones, and digests alone can tell that nothing drifted.
     if same_intent {
         let undrifted = live.is_none_or(|live| {
-            let projection = project(&live.attributes, &desired.attributes.value());
-            Digest::of(&projection) == recorded.observed.digest
+            Digest::of(&recorded_view(live, &desired.attributes.value())) == recorded.observed.digest
         });
         if undrifted {
             return Comparison::default();
@@ -92,6 +92,10 @@ pub fn compare(
         // What was a secret last time may be none now, and the other way around: no form of it is ever shown.
         let masked = masked(live, &[old.as_ref(), &wanted], fingerprinter);
         drift(&masked, &old_fields, &new_fields, last_seen, &mut found, &mut comparison.drift, desired);
+        let mut ours = old_fields.clone();
+        ours.extend(new_fields.clone());
+        let empty = serde_json::Map::new();
+        comparison.drift.extend(additions(&masked, &ours, last_seen.as_object().unwrap_or(&empty)));
     }
     let is_pending = recorded.status != Status::Settled;
     comparison.drift.retain(|field| !is_ignored(ignored, address, &field.path));
@@ -200,12 +204,17 @@ fn drift(
             .iter()
             .filter(|owner| owner.manager != crate::plan::survey::FIELD_MANAGER)
             .find(|owner| owner.paths.contains(path));
+        let remover = if is.is_none() { probable_remover(live) } else { None };
+        let probably = owner.is_none() && remover.is_some();
+        let owner = owner.or(remover);
         drifted.push(DriftField {
             path: path.clone(),
             recorded: was.cloned(),
             observed: is.cloned(),
             manager: owner.map(|owner| owner.manager.clone()).unwrap_or_default(),
             time: owner.map(|owner| owner.time.clone()).unwrap_or_default(),
+            added: false,
+            probably,
         });
         // It leads to a change only where we still want something else than what is there now.
         let wanted = new_fields.get(path);

@@ -75,6 +75,13 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
             add_types(entry, state.resources.keys().map(|address| address.resource_type));
         }
     }
+    if input.mode == Mode::Import {
+        // What carries our label may be of a kind that the spec no longer has.
+        for entry in request.values_mut() {
+            let kinds = ResourceType::ALL.iter().copied().filter(|one| one.is_kubernetes());
+            entry.types.extend(kinds.filter(|one| one.is_namespaced() || *one == ResourceType::PersistentVolume));
+        }
+    }
     for deployment in &input.deployments {
         let entry = request.entry(deployment.target.clone()).or_default();
         entry.deployment_ids.insert(deployment.identity.deployment_id.clone());

@@ -132,7 +132,8 @@ fn content(object: &Value) -> crate::diff::Fields {
 }
 
 /// The digest of contents; `None` when a secret among them has no fingerprint here.
-fn contents_digest(used: &[&Resource]) -> Option<String> {
+#[must_use]
+pub fn contents_digest(used: &[&Resource]) -> Option<String> {
     let mut all = BTreeMap::new();
     for resource in used {
         for (path, value) in content(&resource.attributes.value()) {

@@ -14,7 +14,7 @@ use super::machine::{Machine, StoredObject, of_type};
 use super::server::Change;
 use super::transaction::Transaction;
 use super::violation::ViolationKind;
-use super::{MANAGER, node, readiness, reference, server};
+use super::{MANAGER, node, policy, readiness, reference, server};
 
 impl Provider for SimulatedHost {
     fn observe<'a>(&'a self, request: &'a ObserveRequest) -> BoxFuture<'a, World> {
@@ -120,7 +120,10 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
             terminating: false,
         }),
     };
-    ObservedTarget { identity, cluster, objects: Ok(objects), unlisted: BTreeMap::new() }
+    let mut observed = ObservedTarget { identity, cluster, objects: Ok(objects), unlisted: BTreeMap::new() };
+    let asked = wanted.types.iter().copied().chain(single_keys(wanted).map(|key| key.resource_type));
+    policy::hide(machine, &mut observed, asked);
+    observed
 }
 
 fn enact(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {
