@@ -82,7 +82,10 @@ impl Problem {
             Self::ManyClusters { clusters } => {
                 format!("several kind clusters run ({}) and the deployment names none", clusters.join(", "))
             }
-            Self::Unreachable { details } => format!("could not look at everything: {}", details.join("; ")),
+            Self::Unreachable { details } if details.len() == 1 => {
+                format!("could not look at everything: {}", details.concat())
+            }
+            Self::Unreachable { details } => format!("could not look at everything:\n  {}", details.join("\n  ")),
             Self::BrokenPlan { complaints } => {
                 format!("the plan contradicts itself, which is a bug: {}", complaints.join("; "))
             }

@@ -39,7 +39,7 @@ fn from_apply_to_destroy() {
     let namespaced = |arguments: &[&str]| kubectl(server, &[&["--namespace", &shop.namespace], arguments].concat());
 
     shop.laconic(&["plan", "--detailed-exitcode"]).expect(2).says("everything is a create");
-    shop.laconic(&["apply", "--auto-approve"]).expect(0).says("Apply complete! Resources: 15 added");
+    shop.laconic(&["apply", "--auto-approve"]).expect(0).says("Apply complete! Resources: 14 added");
     nothing_to_do(&shop);
 
     // Changes behind our back, each by somebody with a name.

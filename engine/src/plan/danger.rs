@@ -69,17 +69,19 @@ fn identity(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
         let Belief::Doubted(UnknownReason::OtherIdentity(detail)) = belief else { continue };
         let name = target.name();
         let recorded = identity_state(judgement.input, target).and_then(|state| state.identity.as_ref());
-        let mut finding = Finding::new(
-            Code::ForeignCluster,
-            format!("the cluster `{name}` is not the one that is recorded: {detail}"),
-        )
-        .about(name);
+        let subject = match target {
+            Target::Kind(name) => format!("the cluster `{name}`"),
+            Target::Kubernetes(_) => target_text(target),
+        };
+        let mut finding =
+            Finding::new(Code::ForeignCluster, format!("{subject} is not the one that is recorded: {detail}"))
+                .about(name);
         if let Some(recorded) = recorded {
-            finding = finding.help(format!(
-                "recorded: node {}, kube-system {}",
-                short(&recorded.node),
-                short(&recorded.kube_system)
-            ));
+            let node = match target {
+                Target::Kind(_) => format!("node {}, ", short(&recorded.node)),
+                Target::Kubernetes(_) => String::new(),
+            };
+            finding = finding.help(format!("recorded: {node}kube-system {}", short(&recorded.kube_system)));
         }
         findings.push(
             finding

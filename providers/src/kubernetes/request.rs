@@ -94,7 +94,8 @@ impl RequestError {
     pub(crate) fn unknown(&self) -> UnknownReason {
         match self {
             Self::NotConfigured(_) => UnknownReason::NotConfigured(self.to_string()),
-            Self::Status(refusal) if matches!(refusal.code, 401 | 403) => UnknownReason::Forbidden(self.to_string()),
+            Self::Status(refusal) if refusal.code == 401 => UnknownReason::NotConfigured(self.to_string()),
+            Self::Status(refusal) if refusal.code == 403 => UnknownReason::Forbidden(self.to_string()),
             Self::Status(_) | Self::Garbled(_) => UnknownReason::Failed(self.to_string()),
             Self::NotServed { .. } => UnknownReason::NotServed(self.to_string()),
             Self::Unreachable(_) | Self::TimedOut { .. } => UnknownReason::Unreachable(self.to_string()),

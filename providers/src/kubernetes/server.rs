@@ -130,12 +130,11 @@ fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// What is wrong with the server's certificate, when that is it.
 fn certificate(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let wrapped = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-    let error = match wrapped {
-        Some(wrapped) => wrapped.downcast_ref::<rustls::Error>(),
-        None => error.downcast_ref::<rustls::Error>(),
-    };
-    let rustls::Error::InvalidCertificate(wrong) = error? else { return None };
+    // What is wrapped into an I/O error is not among its sources.
+    if let Some(wrapped) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        return certificate(wrapped);
+    }
+    let rustls::Error::InvalidCertificate(wrong) = error.downcast_ref::<rustls::Error>()? else { return None };
     Some(match wrong {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired and must be renewed there".to_owned()
