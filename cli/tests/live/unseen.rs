@@ -48,6 +48,7 @@ impl Waiting {
             said.push_str(&format!("(exit {})\n\n", answer.code));
             assert_eq!(answer.code, code, "{trouble}:\n{said}");
         }
+        assert!(!said.contains("hunter2"), "{trouble}:\n{said}");
         self.nothing_lost(trouble, flags);
         golden(&format!("unseen/{trouble}"), &shop.steady(&said));
     }
@@ -167,6 +168,22 @@ fn no_way_in() {
     content["users"][0]["user"] = json!({"token": "nobody-knows-this-one"});
     write(&content);
     waiting.in_trouble("unknown-token", &[], UNKNOWN);
+    let plugin = |script: &str| {
+        let exec = json!({
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "sh",
+            "args": ["-c", script],
+            "interactiveMode": "Never",
+        });
+        let mut content = good.clone();
+        content["users"][0]["user"] = json!({"exec": exec});
+        content
+    };
+    // What a plugin prints is a token, and is never said.
+    write(&plugin("echo hunter2; echo 'please log in first' >&2; exit 1"));
+    waiting.in_trouble("credentials-plugin-fails", &[], UNKNOWN);
+    write(&plugin("echo '{\"status\": [\"hunter2\"]}'"));
+    waiting.in_trouble("credentials-plugin-garbles", &[], UNKNOWN);
     let mut content = good.clone();
     content["current-context"] = json!("");
     write(&content);

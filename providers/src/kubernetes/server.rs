@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{Method, Request, header};
-use kube::client::Body;
+use kube::client::{AuthError, Body};
 use kube::{Client, Config};
 use rustls::CertificateError;
 use serde_json::Value;
@@ -38,8 +38,10 @@ impl Server {
     /// A server by its configuration; nothing is sent yet.
     pub(crate) fn new(config: Config, credentials: String, limit: Duration) -> Result<Self, RequestError> {
         let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let client = Client::try_from(config)
-            .map_err(|error| ConnectionError::Unusable { credentials: credentials.clone(), detail: chain(&error) })?;
+        let client = Client::try_from(config).map_err(|error| ConnectionError::Unusable {
+            credentials: credentials.clone(),
+            detail: unusable(&error),
+        })?;
         Ok(Self { client, url, credentials, limit })
     }
 
@@ -84,7 +86,10 @@ impl Server {
             RequestError::Unreachable(format!("{}: {}", self.url, root_cause(error)))
         };
         let exchange = async {
-            let answer = self.client.send(request).await.map_err(|error| unreachable(&error))?;
+            let answer = self.client.send(request).await.map_err(|error| match &error {
+                kube::Error::Auth(_) => RequestError::Unreachable(format!("{}: {}", self.url, unusable(&error))),
+                other => unreachable(other),
+            })?;
             let status = answer.status();
             let bytes = answer.into_body().collect_bytes().await.map_err(|error| unreachable(&error))?;
             Ok::<_, RequestError>((status, bytes))
@@ -105,6 +110,21 @@ impl Server {
             );
         }
         Err(RequestError::Status(refusal))
+    }
+}
+
+/// Why there is no client, or no credentials for it. What a credentials plugin prints is a secret, right or wrong; what it
+/// complains about is for people.
+fn unusable(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            format!("its credentials plugin `{cmd}` failed ({}): {}", out.status, said.trim())
+        }
+        kube::Error::Auth(AuthError::AuthExecParse(_)) => {
+            "what its credentials plugin prints is no ExecCredential".to_owned()
+        }
+        other => chain(other),
     }
 }
 
