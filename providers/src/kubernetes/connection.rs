@@ -29,11 +29,36 @@ pub enum Connection {
     InCluster,
 }
 
+/// Where a connection's credentials come from.
+impl std::fmt::Display for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File { path, context: None } => write!(f, "`{}`", path.display()),
+            Self::File { path, context: Some(context) } => {
+                write!(f, "the context `{context}` of `{}`", path.display())
+            }
+            Self::Context(context) => write!(f, "the context `{context}`"),
+            Self::InCluster => f.write_str("the service account of this pod"),
+        }
+    }
+}
+
 /// Why there is nothing to connect with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectionError {
+    /// Nobody said how.
+    #[error("nothing says how it is reached")]
+    Missing,
+    /// A server address, a certificate or a proxy that no client can be made of.
+    #[error("{credentials} cannot be used: {detail}")]
+    Unusable {
+        /// Where they are.
+        credentials: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// A kubeconfig that cannot be read or used.
-    #[error("the kubeconfig {} cannot be used: {detail}", path.display())]
+    #[error("the kubeconfig `{}` cannot be used: {detail}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -61,10 +86,10 @@ impl Connection {
     }
 
     /// Connects. No request is made yet; credentials plugins may run.
-    pub(crate) async fn open(&self) -> Result<Server, RequestError> {
+    pub(crate) async fn open(&self, limit: Duration) -> Result<Server, RequestError> {
         let mut config = self.config().await.map_err(RequestError::NotConfigured)?;
         config.connect_timeout = Some(CONNECT_LIMIT);
-        Server::new(config)
+        Server::new(config, self.to_string(), limit)
     }
 
     async fn config(&self) -> Result<Config, ConnectionError> {
