@@ -228,3 +228,65 @@ fn event(line: &Value) -> Option<AuditEvent> {
 fn text(line: &Value, pointer: &str) -> String {
     line.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use serde_json::json;
+
+    use super::{AuditMark, Path, lines, mark, read, unanswered};
+
+    fn entry(id: &str, stage: &str, verb: &str) -> String {
+        let code = (stage != "RequestReceived").then(|| json!({ "code": 200 }));
+        format!(
+            "{}\n",
+            json!({ "auditID": id, "stage": stage, "verb": verb, "requestURI": "/", "responseStatus": code })
+        )
+    }
+
+    fn log(content: &str) -> tempfile::TempPath {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        file.into_temp_path()
+    }
+
+    #[test]
+    fn a_line_that_is_being_written_is_not_read() {
+        let second = entry("2", "ResponseComplete", "get");
+        let log = log(&(entry("1", "ResponseComplete", "list") + &second[..second.len() - 5]));
+        let events = read(&log, AuditMark(0));
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].verb, "list");
+    }
+
+    #[test]
+    fn what_was_received_is_awaited_until_it_is_answered() {
+        let log = log(&entry("1", "RequestReceived", "get"));
+        let path: &Path = &log;
+        let events = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| read(path, AuditMark(0)));
+            let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+            file.write_all(entry("1", "ResponseComplete", "get").as_bytes()).unwrap();
+            reader.join().unwrap()
+        });
+        assert_eq!(events.len(), 1);
+    }
+
+    #[test]
+    fn a_watch_is_not_awaited() {
+        let log = log(&(entry("1", "RequestReceived", "watch") + &entry("1", "ResponseStarted", "watch")));
+        assert!(unanswered(&lines(&log)).is_empty());
+        assert!(read(&log, AuditMark(0)).is_empty());
+    }
+
+    #[test]
+    fn a_mark_leaves_out_what_came_before() {
+        let before = entry("1", "RequestReceived", "get") + &entry("1", "ResponseComplete", "get");
+        let log = log(&before);
+        let begin = mark(&log);
+        std::fs::write(&log, before + &entry("2", "ResponseComplete", "list")).unwrap();
+        let verbs: Vec<_> = read(&log, begin).iter().map(|event| event.verb.clone()).collect();
+        assert_eq!(verbs, ["list"]);
+    }
+}

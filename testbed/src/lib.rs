@@ -30,6 +30,7 @@ mod certificate;
 mod error;
 mod kubeconfig;
 mod kubelet;
+mod launch;
 mod options;
 mod port;
 mod process;

@@ -9,4 +9,4 @@ pub mod quantity;
 
 pub use compare::{difference_paths, project, same};
 pub use immutable::forces_replacement;
-pub use path::{Fields, flatten, replace_at, value_at};
+pub use path::{Fields, flatten, replace_at, value_at, without_nulls};

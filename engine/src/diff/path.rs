@@ -143,6 +143,22 @@ fn merge_key(parent: &str, item: &Value) -> Option<String> {
     }
 }
 
+/// The value without members that are null.
+#[must_use]
+pub fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(
+            members
+                .iter()
+                .filter(|(_, member)| !member.is_null())
+                .map(|(key, member)| (key.clone(), without_nulls(member)))
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
+}
+
 /// Replaces the leaf or subtree at a path; nothing happens where there is none.
 pub fn replace_at(value: &mut Value, path: &str, new: &Value) -> bool {
     let mut current = String::with_capacity(96);

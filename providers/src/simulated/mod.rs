@@ -14,6 +14,7 @@ mod machine;
 mod node;
 mod outside;
 mod paths;
+mod policy;
 mod provider;
 mod quantity;
 mod readiness;
@@ -30,6 +31,7 @@ mod tests;
 pub use directory::DirectoryError;
 pub use fault::{Call, Failure, Fault};
 pub use host::{Calls, SimulatedHost};
+pub use policy::{Policy, Rule};
 pub use summary::{ClusterSummary, Summary};
 pub use violation::{Violation, ViolationKind};
 

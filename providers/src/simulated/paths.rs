@@ -29,7 +29,7 @@ fn walk(value: &Value, path: String, key: &str, leaves: &mut BTreeMap<String, Va
         }
         Value::Array(items) if !items.is_empty() => {
             for (index, item) in items.iter().enumerate() {
-                let name = item_name(key, item).unwrap_or_else(|| index.to_string());
+                let name = path_name(key, items, index);
                 walk(item, format!("{path}[{name}]"), "", leaves);
             }
         }
@@ -49,18 +49,36 @@ fn child(path: &str, key: &str) -> String {
     }
 }
 
+/// The name of an item in a path, spelled as [`laconic_engine::diff`] spells it.
+fn path_name(list: &str, items: &[Value], index: usize) -> String {
+    let own = |item: &Value| match list {
+        "accessModes" | "finalizers" => item.as_str().map(str::to_owned),
+        _ => item_name(list, item),
+    };
+    let Some(name) = items.get(index).and_then(own) else { return index.to_string() };
+    // Names that repeat get their position among the equal ones.
+    let earlier = items.iter().take(index).filter(|other| own(other).as_ref() == Some(&name)).count();
+    if earlier == 0 { name } else { format!("{name}#{}", earlier + 1) }
+}
+
 /// The name by which a list merges an item; `None` where a list goes by position and is replaced as a whole.
 pub fn item_name(list: &str, item: &Value) -> Option<String> {
-    let text = |member: &str| item.get(member).and_then(Value::as_str).map(str::to_owned);
+    let text = |member: &str| match item.get(member)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
     match list {
         "containers" | "initContainers" | "env" | "volumes" | "imagePullSecrets" => text("name"),
-        "ports" => text("name").or_else(|| {
-            let number = item.get("containerPort").or_else(|| item.get("port"))?;
-            Some(format!("{number}/{}", text("protocol").unwrap_or_else(|| "TCP".to_owned())))
-        }),
+        "ports" => {
+            let number = text("containerPort").or_else(|| text("port"))?;
+            let protocol = text("protocol").unwrap_or_else(|| "TCP".to_owned());
+            Some(format!("{number}/{}", protocol.to_ascii_lowercase()))
+        }
         "volumeMounts" => text("mountPath"),
         "rules" => text("host"),
         "paths" => text("path"),
+        "hostAliases" => text("ip"),
         _ => None,
     }
 }
@@ -172,6 +190,12 @@ fn new_item(list: &str, name: &str) -> Value {
         "volumeMounts" => "mountPath",
         "rules" => "host",
         "paths" => "path",
+        "hostAliases" => "ip",
+        // Whether its number is that of a container or of a service is known only to who sets it.
+        "ports" => {
+            let protocol = name.split_once('/').map_or("tcp", |(_, protocol)| protocol);
+            return serde_json::json!({"protocol": protocol.to_ascii_uppercase()});
+        }
         _ if is_keyed_list(list) => "name",
         _ => return Value::Null,
     };
@@ -182,7 +206,7 @@ fn is_keyed_list(list: &str) -> bool {
     matches!(
         list,
         "containers" | "initContainers" | "env" | "volumes" | "imagePullSecrets" | "ports" | "volumeMounts" | "paths"
-    ) || list == "rules"
+    ) || matches!(list, "rules" | "hostAliases")
 }
 
 /// Takes away what is at a path.
@@ -299,7 +323,7 @@ mod tests {
                 "spec.template.spec.containers[web].args[0]",
                 "spec.template.spec.containers[web].args[1]",
                 "spec.template.spec.containers[web].name",
-                "spec.template.spec.containers[web].ports[80/TCP].containerPort",
+                "spec.template.spec.containers[web].ports[80/tcp].containerPort",
                 "spec.template.spec.containers[web].volumeMounts[/var/lib].mountPath",
                 "spec.template.spec.containers[web].volumeMounts[/var/lib].name",
             ]
@@ -307,6 +331,24 @@ mod tests {
         for (path, leaf) in &leaves {
             assert_eq!(get(&deployment(), path), Some(leaf), "{path}");
         }
+    }
+
+    /// Who owns what is looked up by the engine's paths.
+    #[test]
+    fn paths_are_those_of_the_engine() {
+        let object = json!({
+            "metadata": {"finalizers": ["a/b"], "labels": {"x.y/z": "1"}},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"], "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}],
+                "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 80}, {"name": "dns", "port": 53, "protocol": "UDP"}],
+                "containers": [{"name": "web", "ports": [{"name": "http", "containerPort": 80}], "args": ["a"],
+                                "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}],
+                                "volumeMounts": [{"name": "d", "mountPath": "/d"}]}],
+                "rules": [{"host": "a.example.com", "http": {"paths": [{"path": "/", "pathType": "Prefix"}]}}],
+                "imagePullSecrets": [{"name": "r"}]}});
+        let engine: Vec<String> = laconic_engine::diff::flatten(&object).into_keys().collect();
+        let own: Vec<String> = flatten(&object).into_keys().collect();
+        assert_eq!(own, engine);
     }
 
     #[test]

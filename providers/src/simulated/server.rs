@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::machine::StoredObject;
 use super::transaction::Transaction;
-use super::{MANAGER, defaults, immutable, paths, volume};
+use super::{MANAGER, defaults, immutable, paths, policy, volume};
 
 /// What others do to an object when they ask for a change.
 pub struct Change<'a> {
@@ -87,7 +87,9 @@ pub fn create(
         attributes["status"] = status;
     }
     let owners = vec![FieldOwner { manager: manager.to_owned(), time: tx.now(), paths }];
-    tx.put(target, StoredObject { key: key.clone(), uid, attributes, owners, polls: 0 });
+    let mut object = StoredObject { key: key.clone(), uid, attributes, owners, polls: 0 };
+    policy::admit(tx.machine(), &mut object, sent, "create")?;
+    tx.put(target, object);
     volume::settle_new(tx, target, key);
     live(tx, target, key)
 }
@@ -190,6 +192,7 @@ pub fn update(
     }
     paths::merge(&mut after.attributes, &sent, "");
     take_ownership(&mut after, change.manager, leaves.into_keys().collect(), tx.now());
+    policy::admit(tx.machine(), &mut after, &sent, "patch")?;
     store(tx, target, &before, after, change.manager)
 }
 
