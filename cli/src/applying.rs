@@ -12,8 +12,8 @@ use laconic_engine::apply::{
 };
 use laconic_engine::code::Code;
 use laconic_engine::finding::Consent;
-use laconic_engine::plan::{Mode, Plan};
-use laconic_engine::resource::World;
+use laconic_engine::plan::{Consulted, Mode, Plan};
+use laconic_engine::resource::{Target, World};
 use laconic_engine::secret::{SecretSource, SecretValues, sources};
 use laconic_engine::state::State;
 
@@ -84,7 +84,9 @@ pub fn carry_out(session: &Session, mut order: Order<'_>, given: &BTreeSet<Conse
     ask_consents(session, &mut order.plan)?;
     refuse(&order.plan, given)?;
     if !order.plan.has_work() {
-        return Ok(Exit::Done);
+        // "Nothing to do" is only said by one who could look.
+        let details = unseen(&order.plan);
+        return if details.is_empty() { Ok(Exit::Done) } else { Err(Problem::Unreachable { details }) };
     }
     if !order.approved && !order.carrying.auto_approve {
         approve(session, order.plan.mode)?;
@@ -93,6 +95,15 @@ pub fn carry_out(session: &Session, mut order: Order<'_>, given: &BTreeSet<Conse
         Some(states) => rehearse(session, &order, states),
         None => really(session, &order),
     }
+}
+
+/// The targets of which nothing could be seen, and why.
+fn unseen(plan: &Plan) -> Vec<String> {
+    let unknown = |(target, consulted): (&Target, &Consulted)| match consulted {
+        Consulted::Unknown(why) => Some(format!("{}: {why}", target.name())),
+        Consulted::Live | Consulted::Offline => None,
+    };
+    plan.consulted.iter().filter_map(unknown).collect()
 }
 
 /// At a terminal: each danger is consented to by typing its object's name.

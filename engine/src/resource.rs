@@ -116,8 +116,14 @@ pub enum UnknownReason {
     Offline,
     /// The place could not be reached.
     Unreachable(String),
+    /// The place answered, and not with what was asked for.
+    Failed(String),
+    /// The place knows nothing of such things.
+    NotServed(String),
     /// The place refused to tell.
     Forbidden(String),
+    /// Nothing says how the place is reached, or not in a way that can be used.
+    NotConfigured(String),
     /// Somebody answered, but not the one whose identity is recorded.
     OtherIdentity(String),
 }

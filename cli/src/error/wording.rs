@@ -82,7 +82,10 @@ impl Problem {
             Self::ManyClusters { clusters } => {
                 format!("several kind clusters run ({}) and the deployment names none", clusters.join(", "))
             }
-            Self::Unreachable { details } => format!("could not look at everything: {}", details.join("; ")),
+            Self::Unreachable { details } if details.len() == 1 => {
+                format!("could not look at everything: {}", details.concat())
+            }
+            Self::Unreachable { details } => format!("could not look at everything:\n  {}", details.join("\n  ")),
             Self::BrokenPlan { complaints } => {
                 format!("the plan contradicts itself, which is a bug: {}", complaints.join("; "))
             }
@@ -172,6 +175,12 @@ impl Problem {
                 vec![format!("did you mean {}?", like.join(" or "))]
             }
             Self::UnknownAddress { .. } => vec!["`laconic graph` and `laconic state list` show addresses".to_owned()],
+            Self::Unreachable { .. } => {
+                vec!["what was not seen is unknown, never deleted; `laconic plan` says what to do about it".to_owned()]
+            }
+            Self::Apply(ApplyError::Unseen(_)) => {
+                vec!["nothing was done; run it again when the cluster can be looked at".to_owned()]
+            }
             Self::ManyClusters { .. } => {
                 vec!["name one with `--cluster-id`, or with `kind-cluster-name:` in the spec".to_owned()]
             }

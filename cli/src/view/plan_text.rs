@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use laconic_engine::address::Address;
 use laconic_engine::code::Severity;
-use laconic_engine::plan::{Action, Change, Plan, Reason};
+use laconic_engine::plan::{Action, Change, Consulted, Plan, Reason};
 
 use crate::view::change_text::{block, follows_cluster, headline};
 use crate::view::style::{Palette, clean, count};
@@ -203,6 +203,8 @@ fn last_lines(plan: &Plan, view: &PlanView) -> String {
     if plan.is_empty() && plan.is_refused() {
         // Nothing would be done, but not because all is well.
         text.push_str("Nothing is planned: see the findings above.\n");
+    } else if plan.is_empty() && plan.consulted.values().any(|consulted| matches!(consulted, Consulted::Unknown(_))) {
+        text.push_str("Nothing is planned. Whether the infrastructure matches the configuration is not known.\n");
     } else if plan.is_empty() {
         let _ = writeln!(text, "{}", palette.good(&summary_line(plan)));
     } else {

@@ -33,7 +33,12 @@ impl Wire {
     #[must_use]
     pub fn new(common: &Common, disk: Disk) -> Self {
         let state_directory = common.state_dir.clone().unwrap_or_else(default_state_directory);
-        let reach = Reach { kubeconfig: common.kubeconfig.clone(), context: common.context.clone() };
+        let reach = Reach {
+            kubeconfig: common.kubeconfig.clone(),
+            context: common.context.clone(),
+            in_cluster: common.in_cluster,
+            request_limit: common.request_timeout,
+        };
         Self { simulate: common.simulate.clone(), state_directory, reach, disk }
     }
 

@@ -35,7 +35,29 @@ pub fn unknown_text(reason: &UnknownReason) -> String {
         UnknownReason::Offline => "nobody looked (offline)".to_owned(),
         UnknownReason::Unreachable(detail) => format!("it cannot be reached: {detail}"),
         UnknownReason::Forbidden(detail) => format!("it does not tell us: {detail}"),
-        UnknownReason::OtherIdentity(detail) => detail.clone(),
+        UnknownReason::Failed(detail) => format!("it did not answer well: {detail}"),
+        UnknownReason::NotServed(detail)
+        | UnknownReason::NotConfigured(detail)
+        | UnknownReason::OtherIdentity(detail) => detail.clone(),
+    }
+}
+
+/// What to do about something that is not known.
+#[must_use]
+pub const fn unknown_help(reason: &UnknownReason) -> &'static str {
+    match reason {
+        UnknownReason::Offline => "leave out `--offline` to have it looked at",
+        UnknownReason::Unreachable(_) | UnknownReason::Failed(_) => {
+            "run it again when it answers; what was not seen never counts as deleted"
+        }
+        UnknownReason::Forbidden(_) => {
+            "use credentials with the permissions that the page \"Permissions\" of the book lists"
+        }
+        UnknownReason::NotServed(_) => "have the server serve that version of its API, or use one that does",
+        UnknownReason::NotConfigured(_) => {
+            "put its kubeconfig.yml into the deployment directory (`kube-config:` in the spec), or name it with `--kubeconfig` or `--context`"
+        }
+        UnknownReason::OtherIdentity(_) => "reach the cluster that is recorded",
     }
 }
 
@@ -47,17 +69,19 @@ fn identity(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
         let Belief::Doubted(UnknownReason::OtherIdentity(detail)) = belief else { continue };
         let name = target.name();
         let recorded = identity_state(judgement.input, target).and_then(|state| state.identity.as_ref());
-        let mut finding = Finding::new(
-            Code::ForeignCluster,
-            format!("the cluster `{name}` is not the one that is recorded: {detail}"),
-        )
-        .about(name);
+        let subject = match target {
+            Target::Kind(name) => format!("the cluster `{name}`"),
+            Target::Kubernetes(_) => target_text(target),
+        };
+        let mut finding =
+            Finding::new(Code::ForeignCluster, format!("{subject} is not the one that is recorded: {detail}"))
+                .about(name);
         if let Some(recorded) = recorded {
-            finding = finding.help(format!(
-                "recorded: node {}, kube-system {}",
-                short(&recorded.node),
-                short(&recorded.kube_system)
-            ));
+            let node = match target {
+                Target::Kind(_) => format!("node {}, ", short(&recorded.node)),
+                Target::Kubernetes(_) => String::new(),
+            };
+            finding = finding.help(format!("recorded: {node}kube-system {}", short(&recorded.kube_system)));
         }
         findings.push(
             finding
@@ -341,7 +365,8 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                         Code::NotConsulted,
                         format!("{subject} was not seen: {}; planned from the recorded state", unknown_text(reason)),
                     )
-                    .about(target.name()),
+                    .about(target.name())
+                    .help(unknown_help(reason)),
                 );
                 if target.kind_cluster().is_some() {
                     findings.push(

@@ -2,7 +2,7 @@
 
 use crate::code::Code;
 use crate::finding::{Consent, Finding};
-use crate::plan::danger::{target_text, unknown_text};
+use crate::plan::danger::{target_text, unknown_help, unknown_text};
 use crate::plan::danger_cluster::is_survivor_kind;
 use crate::plan::planner::Judgement;
 use crate::plan::survey::Belief;
@@ -21,7 +21,7 @@ pub fn unlisted(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 target_text(target),
                 unknown_text(reason)
             );
-            findings.push(Finding::new(Code::NotConsulted, message).about(target.name()));
+            findings.push(Finding::new(Code::NotConsulted, message).about(target.name()).help(unknown_help(reason)));
         }
     }
 }

@@ -60,8 +60,9 @@ pub fn compare(
     let same_intent = desired.digest() == recorded.desired.digest;
     // With the same intent the owned fields are the desired ones, and digests alone can tell that nothing drifted.
     if same_intent {
-        let undrifted =
-            live.is_none_or(|live| Digest::of(&recorded_view(live, &desired.attributes.value())) == recorded.observed.digest);
+        let undrifted = live.is_none_or(|live| {
+            Digest::of(&recorded_view(live, &desired.attributes.value())) == recorded.observed.digest
+        });
         if undrifted {
             return Comparison::default();
         }

@@ -114,7 +114,11 @@ pub fn belief(input: &PlanInput, target: &Target) -> Belief {
         Observed::Present(_) => match (recorded, &observed.identity, &observed.objects) {
             (_, _, Err(reason)) => Belief::Doubted(reason.clone()),
             (Some(recorded), Some(seen), _) if !cluster_pending && !is_same_cluster(recorded, seen) => {
-                Belief::Doubted(UnknownReason::OtherIdentity("another cluster answers under that name".to_owned()))
+                let text = match target {
+                    Target::Kind(_) => "another cluster answers under that name",
+                    Target::Kubernetes(_) => "another cluster answers at its address",
+                };
+                Belief::Doubted(UnknownReason::OtherIdentity(text.to_owned()))
             }
             _ => Belief::Trusted,
         },

@@ -5,6 +5,7 @@
 //! rewritten, as kubectl does when it moves from client-side to server-side apply.
 
 use laconic_engine::apply::{EnactError, Step};
+use laconic_engine::plan::foreign::is_system_manager;
 use laconic_engine::resource::Live;
 use serde_json::{Map, Value, json};
 
@@ -57,7 +58,7 @@ fn migrated(object: &Value, wanted: &Value) -> Option<Vec<Value>> {
         let manager = entry["manager"].as_str().unwrap_or_default();
         match fields {
             Some(fields) if ordinary && manager == MANAGER && entry["operation"] == "Apply" => merge(&mut ours, fields),
-            Some(fields) if ordinary && !is_system(manager) => {
+            Some(fields) if ordinary && !is_system_manager(manager) => {
                 let (taken, kept) = split(fields, Some(object), Some(wanted), false);
                 moved |= !taken.is_empty();
                 merge(&mut ours, &taken);
@@ -83,11 +84,6 @@ fn migrated(object: &Value, wanted: &Value) -> Option<Vec<Value>> {
         "fieldsV1": ours,
     }));
     Some(left)
-}
-
-/// Whether a field manager is a part of Kubernetes itself, whose fields are nobody's to take.
-fn is_system(manager: &str) -> bool {
-    manager.starts_with("kube-") || matches!(manager, "kubelet" | "cloud-controller-manager")
 }
 
 /// Parts a trie of fields in those that `wanted` has and the others. `object` is what the trie was made of, `in_item` whether
