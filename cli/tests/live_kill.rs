@@ -173,9 +173,9 @@ fn killed_anywhere_a_create_converges() {
         "Service/ID-nodeport-80-tcp",
         "Service/ID-service",
     ];
-    let operations = at_every_operation(&server, 0, |deployment, kubeconfig, before| {
+    let operations = at_every_operation(server, 0, |deployment, kubeconfig, before| {
         let was_killed = deployment.apply_killed(before, kubeconfig);
-        deployment.converge(&server, kubeconfig, &wanted, before);
+        deployment.converge(server, kubeconfig, &wanted, before);
         was_killed
     });
     assert!(operations > 20, "an apply of five objects does more to the disk than {operations} operations");
@@ -189,14 +189,14 @@ fn killed_anywhere_an_update_converges() {
     let server = ApiServer::shared();
     // The ingress goes, the volume gets another content, the workload another image and with it another pod.
     let wanted = ["ConfigMap/ID-pages", "Deployment/ID-deployment", "Service/ID-nodeport-80-tcp"];
-    let operations = at_every_operation(&server, 1000, |deployment, kubeconfig, before| {
+    let operations = at_every_operation(server, 1000, |deployment, kubeconfig, before| {
         deployment.apply(kubeconfig);
         deployment.describe("2", "color: blue\n");
         let spec = std::fs::read_to_string(deployment.directory.join("spec.yml")).unwrap();
         let without_ingress = spec.split("network:").next().unwrap().to_owned();
         deployment.write("spec.yml", &without_ingress);
         let was_killed = deployment.apply_killed(before, kubeconfig);
-        deployment.converge(&server, kubeconfig, &wanted, before);
+        deployment.converge(server, kubeconfig, &wanted, before);
         was_killed
     });
     assert!(operations > 10, "{operations}");

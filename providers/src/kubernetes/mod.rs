@@ -12,7 +12,7 @@ mod list;
 mod managed_fields;
 mod observe;
 mod path;
-mod readiness;
+pub(crate) mod readiness;
 mod request;
 mod server;
 
