@@ -1,6 +1,7 @@
 //! Something between the binary and an API server that gets answers wrong: plain HTTP on this side, and of several ways
 //! to fail one at a time.
 
+use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -18,9 +19,9 @@ use tokio::runtime::Runtime;
 pub enum Fault {
     /// Not at all.
     None,
-    /// The second page of every list is answered with this HTTP status.
+    /// The second page of the list of ConfigMaps is answered with this HTTP status.
     SecondPage(u16),
-    /// The second page of every list breaks off in the middle.
+    /// The second page of the list of ConfigMaps breaks off in the middle.
     CutSecondPage,
     /// Everything below a path is not known.
     NotServed(&'static str),
@@ -28,6 +29,8 @@ pub enum Fault {
     Html,
     /// Every answer has this HTTP status.
     Status(u16),
+    /// What is asked for the first time is answered that the server is busy.
+    Busy,
     /// Every answer takes its time.
     Slow(Duration),
 }
@@ -48,9 +51,11 @@ impl Proxy {
         let fault = Arc::new(Mutex::new(Fault::None));
         let (shared, runtime) = (Arc::clone(&fault), Arc::new(runtime));
         std::thread::spawn(move || {
+            let asked = Arc::new(Mutex::new(HashSet::new()));
             for stream in listener.incoming().flatten() {
                 let (client, fault, runtime) = (client.clone(), *shared.lock().unwrap(), Arc::clone(&runtime));
-                std::thread::spawn(move || serve(stream, &client, fault, &runtime));
+                let asked = Arc::clone(&asked);
+                std::thread::spawn(move || serve(stream, &client, fault, &asked, &runtime));
             }
         });
         Self { port, fault }
@@ -77,7 +82,13 @@ impl Proxy {
 }
 
 /// One request of one connection.
-fn serve(mut stream: TcpStream, client: &Client, fault: Fault, runtime: &Runtime) -> Option<()> {
+fn serve(
+    mut stream: TcpStream,
+    client: &Client,
+    fault: Fault,
+    asked: &Mutex<HashSet<String>>,
+    runtime: &Runtime,
+) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -97,7 +108,7 @@ fn serve(mut stream: TcpStream, client: &Client, fault: Fault, runtime: &Runtime
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let is_second_page = uri.contains("continue=");
+    let is_second_page = uri.contains("/configmaps?") && uri.contains("continue=");
     let mut answer = |status: u16, body: &[u8], whole: usize| {
         let head = format!("HTTP/1.1 {status} Status\r\nContent-Length: {whole}\r\nConnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).ok()
@@ -108,6 +119,7 @@ fn serve(mut stream: TcpStream, client: &Client, fault: Fault, runtime: &Runtime
             return answer(200, page, page.len());
         }
         Fault::Status(status) => return answer(status, b"", 0),
+        Fault::Busy if asked.lock().unwrap().insert(uri.clone()) => return answer(429, b"", 0),
         Fault::SecondPage(status) if is_second_page => {
             let reason = if status == 410 { "Expired" } else { "InternalError" };
             let body = json!({"kind": "Status", "status": "Failure", "code": status, "reason": reason}).to_string();

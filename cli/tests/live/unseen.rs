@@ -141,8 +141,9 @@ fn half_an_answer() {
             waiting.in_trouble(trouble, &[], codes);
         }
     }
-    // A place in a list that expired is no trouble: the list is asked for in one piece. Nor is a server that is slow.
-    for fault in [Fault::SecondPage(410), Fault::Slow(Duration::from_millis(100)), Fault::None] {
+    // A place in a list that expired is no trouble: the list is asked for in one piece. Nor is a server that is slow, or
+    // busy for a moment.
+    for fault in [Fault::SecondPage(410), Fault::Slow(Duration::from_millis(100)), Fault::Busy, Fault::None] {
         proxy.fail(fault);
         waiting.recovered();
     }

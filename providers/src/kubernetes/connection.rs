@@ -89,6 +89,8 @@ impl Connection {
     pub(crate) async fn open(&self, limit: Duration) -> Result<Server, RequestError> {
         let mut config = self.config().await.map_err(RequestError::NotConfigured)?;
         config.connect_timeout = Some(CONNECT_LIMIT);
+        // It goes on for as long as there is time, behind everybody's back: in an apply the engine tries again, and says so.
+        config.default_retry = false;
         Server::new(config, self.to_string(), limit)
     }
 

@@ -11,6 +11,9 @@ use serde_json::Value;
 use super::connection::{ConnectionError, chain};
 use super::request::{Refusal, RequestError};
 
+/// The pauses before a busy server is asked again.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+
 /// How we are called in audit logs.
 const USER_AGENT: &str = concat!("laconic/", env!("CARGO_PKG_VERSION"));
 
@@ -45,8 +48,14 @@ impl Server {
         Ok(Self { client, url, credentials, limit })
     }
 
-    /// Reads what is at a path.
+    /// Reads what is at a path. A server that is busy is asked again.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, RequestError> {
+        for pause in PAUSES {
+            match self.send(Method::GET, path, None, Vec::new()).await {
+                Err(error) if matches!(error.code(), Some(429 | 503 | 504)) => tokio::time::sleep(pause).await,
+                other => return other,
+            }
+        }
         self.send(Method::GET, path, None, Vec::new()).await
     }
 
@@ -113,13 +122,13 @@ impl Server {
     }
 }
 
-/// Why there is no client, or no credentials for it. What a credentials plugin prints is a secret, right or wrong; what it
+/// Why there is no client, or no credentials for it. What a credentials plugin is given and prints is secret; what it
 /// complains about is for people.
 fn unusable(error: &kube::Error) -> String {
     match error {
-        kube::Error::Auth(AuthError::AuthExecRun { cmd, out }) => {
+        kube::Error::Auth(AuthError::AuthExecRun { out, .. }) => {
             let said = String::from_utf8_lossy(&out.stderr);
-            format!("its credentials plugin `{cmd}` failed ({}): {}", out.status, said.trim())
+            format!("its credentials plugin failed ({}): {}", out.status, said.trim())
         }
         kube::Error::Auth(AuthError::AuthExecParse(_)) => {
             "what its credentials plugin prints is no ExecCredential".to_owned()
