@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` shows what laconic does, `make test` shows that it does it.
 # `make demo` needs a Rust toolchain and a C compiler, nothing else.
 
-.PHONY: help demo build test testbed testbed-up bench lint fmt deny docs ci transcript
+.PHONY: help demo build test testbed testbed-up bench bench-live lint fmt deny docs ci transcript
 
 help:
 	@echo 'make demo        build laconic and walk through it on a simulated host'
@@ -10,6 +10,7 @@ help:
 	@echo 'make testbed     the servers that some tests need, built once per machine'
 	@echo 'make testbed-up  a Kubernetes API server by hand, until Ctrl-C'
 	@echo 'make bench       the benchmark'
+	@echo 'make bench-live  the benchmark against kubectl, on a real API server'
 	@echo 'make lint        format and clippy only'
 	@echo 'make deny        licences, bans, sources and advisories of the dependencies'
 	@echo 'make docs        the book, at target/book/index.html'
@@ -30,10 +31,13 @@ testbed:
 	@scripts/testbed.sh
 
 testbed-up: testbed
-	@cargo run --quiet -p laconic-testbed --locked -- --controller-manager
+	@cargo run --quiet -p laconic-testbed --locked -- --controller-manager --kubelet
 
 bench: build
 	cargo run --profile ci -p laconic-tests --bin bench --locked
+
+bench-live: build testbed
+	cargo run --profile ci -p laconic-tests --bin bench_live --locked
 
 lint:
 	@scripts/phase.sh 'format' cargo fmt --all --check

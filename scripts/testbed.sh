@@ -27,14 +27,6 @@ fail() {
   exit 1
 }
 
-# What is pinned, and everything that decides about the bytes that come out.
-digest() {
-  {
-    printf '%s %s %s\n' "$(uname -sm)" "$go_version" "$1"
-    cat "$tools"/{kubernetes,etcd}/go.{mod,sum}
-  } | sha256sum | cut -c1-16
-}
-
 complete() {
   local server
   for server in "${servers[@]}"; do [ -x "$1/$server" ] || return 1; done
@@ -109,11 +101,24 @@ build() {
   (cd "$tools/$module" && timed "$1" "$go" build -trimpath -ldflags "$flags" -o "$2/$1" "$package")
 }
 
+# What is pinned, and how it is built: everything that decides about the bytes that come out.
+digest() {
+  {
+    printf '%s %s %s\n' "$(uname -sm)" "$go_version" "$1"
+    declare -f build
+    # Not the comments.
+    sed -e '/^\/\//d' "$tools"/{kubernetes,etcd}/go.mod
+    cat "$tools"/{kubernetes,etcd}/go.sum
+  } | sha256sum | cut -c1-16
+}
+
 # publish FOLDER SERVER...: builds the servers beside the folder and moves them into place at once, so that an
 # interrupted build leaves nothing that looks finished.
 publish() {
   local place=$1 server begun=$SECONDS
   shift
+  # Of runs that were killed; nobody else builds while the lock is ours.
+  rm -rf "$cache"/.new.*
   find_go
   say "test bed: building $* into $place (once per machine, minutes)"
   fresh=$(mktemp -d "$cache/.new.XXXXXX")

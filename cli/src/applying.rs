@@ -7,11 +7,13 @@ use std::sync::Arc;
 use laconic_engine::address::{Address, ResourceType, Scope};
 use laconic_engine::apply::drive::scopes;
 use laconic_engine::apply::{
-    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, Outcome, Provider, StateStore, Stop, drive, moved_on,
+    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, ObserveRequest, Outcome, Provider, StateStore, Stop, drive,
+    moved_on,
 };
 use laconic_engine::code::Code;
 use laconic_engine::finding::Consent;
-use laconic_engine::plan::{Mode, Plan};
+use laconic_engine::plan::{Consulted, Mode, Plan};
+use laconic_engine::resource::{Target, World};
 use laconic_engine::secret::{SecretSource, SecretValues, sources};
 use laconic_engine::state::State;
 
@@ -82,7 +84,9 @@ pub fn carry_out(session: &Session, mut order: Order<'_>, given: &BTreeSet<Conse
     ask_consents(session, &mut order.plan)?;
     refuse(&order.plan, given)?;
     if !order.plan.has_work() {
-        return Ok(Exit::Done);
+        // "Nothing to do" is only said by one who could look.
+        let details = unseen(&order.plan);
+        return if details.is_empty() { Ok(Exit::Done) } else { Err(Problem::Unreachable { details }) };
     }
     if !order.approved && !order.carrying.auto_approve {
         approve(session, order.plan.mode)?;
@@ -91,6 +95,15 @@ pub fn carry_out(session: &Session, mut order: Order<'_>, given: &BTreeSet<Conse
         Some(states) => rehearse(session, &order, states),
         None => really(session, &order),
     }
+}
+
+/// The targets of which nothing could be seen, and why.
+fn unseen(plan: &Plan) -> Vec<String> {
+    let unknown = |(target, consulted): (&Target, &Consulted)| match consulted {
+        Consulted::Unknown(why) => Some(format!("{}: {why}", target.name())),
+        Consulted::Live | Consulted::Offline => None,
+    };
+    plan.consulted.iter().filter_map(unknown).collect()
 }
 
 /// At a terminal: each danger is consented to by typing its object's name.
@@ -148,11 +161,12 @@ fn approve(session: &Session, mode: Mode) -> Result<()> {
 /// The whole apply on copies of host and state.
 fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>) -> Result<Exit> {
     let store = session.wire.store(&order.directories);
-    let copy = wire::rehearsal_store(&store, states.into_values())?;
-    let Some(host) = order.host.simulated().map(wire::SimulatedHost::fork) else {
-        return Err(Problem::NoRehearsal);
+    let host = match order.host.simulated() {
+        Some(host) => host.fork(),
+        None => wire::SimulatedHost::copy_of(&wire::runtime()?.block_on(look(order, &states))),
     };
-    session.output.remark("Rehearsal on a copy of the simulated host: nothing here is changed.\n");
+    let copy = wire::rehearsal_store(&store, states.into_values())?;
+    session.output.remark("Rehearsal on a simulated copy: nothing is changed.\n");
     let secrets = Secrets { store: &store, keys: Missing::LeaveOut, values: Missing::ThrowAway, kept: BTreeSet::new() };
     let end = run(session, order, &host, &copy, &SimulatedClock::default(), &secrets);
     session.output.remark("This was a rehearsal: nothing was changed.\n");
@@ -163,6 +177,21 @@ fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>
         }
         other => other,
     }
+}
+
+/// What a rehearsal needs to see of the real world: what the plan touches and what is recorded beside it.
+async fn look(order: &Order<'_>, states: &BTreeMap<Scope, State>) -> World {
+    let mut request = ObserveRequest::new();
+    for change in &order.plan.changes {
+        let entry = request.entry(change.target.clone()).or_default();
+        entry.types.insert(change.key.resource_type);
+        entry.keys.insert(change.key.clone());
+    }
+    for state in states.values() {
+        let Some(entry) = state.target.as_ref().and_then(|target| request.get_mut(target)) else { continue };
+        entry.keys.extend(state.resources.values().map(|recorded| recorded.key.clone()));
+    }
+    order.host.provider().observe(&request).await
 }
 
 fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use making::{
-    DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, SimulateArgs, SimulateCommand, StateArgs,
-    StateCommand,
+    DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, PolicyCommand, SimulateArgs, SimulateCommand,
+    StateArgs, StateCommand,
 };
 
 /// Plan and apply deployments on kind and Kubernetes, with every danger shown before anything is touched.
@@ -48,6 +48,12 @@ pub struct Common {
     /// The kubeconfig context of a remote Kubernetes; no context is ever taken from your own kubeconfig by itself
     #[arg(long, value_name = "NAME", global = true)]
     pub context: Option<String>,
+    /// Reach a remote Kubernetes with the service account of the pod this runs in
+    #[arg(long, conflicts_with_all = ["kubeconfig", "context"], global = true)]
+    pub in_cluster: bool,
+    /// How long a Kubernetes may take to answer one request: 90s, 5m, 1h
+    #[arg(long, value_name = "DURATION", value_parser = parse_limit, global = true)]
+    pub request_timeout: Option<Duration>,
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -225,7 +231,7 @@ pub struct ApplyArgs {
     /// A plan that `plan --out` saved
     #[arg(value_name = "PLANFILE")]
     pub plan_file: Option<PathBuf>,
-    /// Go through the whole apply on a throw-away copy of the simulated host
+    /// Go through the whole apply on a throw-away simulated copy
     #[arg(long)]
     pub rehearse: bool,
     /// What is planned.
@@ -374,6 +380,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if digits.is_empty() && !text.is_empty() { Ok(Duration::from_secs(total)) } else { Err(wrong()) }
 }
 
+/// Parses a time limit: a duration within which something can happen.
+///
+/// # Errors
+/// A text that is no duration, or none at all.
+pub fn parse_limit(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("a limit of 0 leaves no time at all".to_owned()),
+        limit => Ok(limit),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -429,6 +446,8 @@ mod tests {
         for wrong in ["", "m", "5x", "5m3", "-1", "99999999999999999999h", "9999999999999999999h"] {
             parse_duration(wrong).unwrap_err();
         }
+        assert_eq!(parse_limit("2s"), Ok(Duration::from_secs(2)));
+        parse_limit("0s").unwrap_err();
     }
 
     #[test]

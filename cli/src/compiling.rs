@@ -93,23 +93,7 @@ pub fn compile_all(inputs: &[Input], offline: bool) -> Compiled {
 
 /// Does the same with each of many, on all cores; the results are in the order of the items.
 pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
-    if threads <= 1 {
-        return items.iter().map(work).collect();
-    }
-    let size = items.len().div_ceil(threads);
-    let work = &work;
-    std::thread::scope(|scope| {
-        let workers: Vec<_> =
-            items.chunks(size).map(|chunk| scope.spawn(move || chunk.iter().map(work).collect::<Vec<R>>())).collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| match worker.join() {
-                Ok(results) => results,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-            .collect()
-    })
+    laconic_state::parallel::in_parallel(items, std::thread::available_parallelism().map_or(1, usize::from), work)
 }
 
 /// Compiles; with errors, says all of them and gives up.
@@ -169,16 +153,4 @@ pub fn clusters(
             (name.to_owned(), compose_cluster(&ClusterInput { name, registered, planned, recorded }))
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::in_parallel;
-
-    #[test]
-    fn results_keep_the_order_of_their_items() {
-        let items: Vec<usize> = (0..101).collect();
-        assert_eq!(in_parallel(&items, |item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
-        assert!(in_parallel(&[] as &[usize], |item| *item).is_empty());
-    }
 }

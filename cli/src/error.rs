@@ -74,8 +74,6 @@ pub enum Problem {
     },
     /// A command exists for simulated hosts only.
     NeedsSimulation,
-    /// A rehearsal needs a simulated host to make a copy of.
-    NoRehearsal,
     /// Nothing says which deployment is meant.
     NoDeployment {
         /// Where the search began.

@@ -11,6 +11,7 @@ use laconic_engine::source::{SourceReader as _, join_path, normalize_path};
 use laconic_engine::spec::{read_deployment_file, read_spec};
 
 use crate::args::Common;
+use crate::compiling::in_parallel;
 use crate::error::{Problem, Result, file};
 use crate::sources::DiskSources;
 
@@ -47,8 +48,8 @@ pub fn locate(common: &Common) -> Result<Vec<Input>> {
     let directories = if common.dirs.is_empty() { vec![search_upward()?] } else { common.dirs.clone() };
     let mut inputs = Vec::with_capacity(directories.len());
     let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for directory in directories {
-        let input = from_directory(&directory)?;
+    for input in in_parallel(&directories, |directory| from_directory(directory)) {
+        let input = input?;
         let shown = input.source.directory.clone();
         if let Some(first) = names.insert(input.source.name.clone(), shown.clone()) {
             // One directory given twice is one deployment.

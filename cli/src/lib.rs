@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commands;
 pub mod compiling;
 pub mod deployment_directory;
+pub mod dry_running;
 pub mod error;
 pub mod inputs;
 pub mod output;
@@ -20,6 +21,7 @@ pub mod sources;
 pub mod view;
 pub mod wire;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -27,11 +29,19 @@ use clap::Parser as _;
 use crate::args::Cli;
 use crate::error::{Exit, Problem};
 use crate::session::Session;
+use crate::wire::Disk;
 
 /// Runs the program with this process's arguments.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    run_on(std::env::args_os(), Disk::default())
+}
+
+/// Runs the program with these arguments, the first one being its name, and with its state on that disk. Tests have a disk
+/// that ends the process at a chosen moment.
+#[must_use]
+pub fn run_on(arguments: impl IntoIterator<Item = OsString>, disk: Disk) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers; clap sends them to stdout. Its own exit code 2 means something else here.
@@ -40,7 +50,7 @@ pub fn run() -> ExitCode {
             return exit.code().into();
         }
     };
-    let session = Session::new(cli.common);
+    let session = Session::new(cli.common, disk);
     let exit = match commands::run(&session, &cli.command) {
         Ok(exit) => exit,
         Err(problem) => {

@@ -93,7 +93,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
         .deployments
         .iter()
         .flat_map(|deployment| &deployment.resources)
-        .flat_map(|resource| sources(&resource.attributes))
+        .flat_map(|resource| resource.attributes.sources())
         .filter(|source| !wanted.offline || matches!(source, SecretSource::Generated { .. }))
         .collect();
     input.secrets = secret_values::values(&wanted_sources, &places, Missing::LeaveOut)?;
@@ -105,6 +105,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     if !wanted.offline && tenants_secrets(&mut input, &directories, &store)? {
         plan = plan::plan(&input);
     }
+    let plan = crate::dry_running::tried(host.as_ref().map(Host::provider), wanted.command, &mut input, plan)?;
     let complaints = plan::lint::lint(&plan);
     if !complaints.is_empty() {
         return Err(Problem::BrokenPlan { complaints });
@@ -129,16 +130,19 @@ fn live(
     Ok(session.wire.live(&targets, directories))
 }
 
-/// The targets whose cluster answers and whose objects nobody could list.
+/// The targets whose cluster answers and whose objects, or some kinds of them, nobody could list.
 fn unseen(input: &PlanInput) -> Vec<(Target, String)> {
     let answers = |observed: &ObservedTarget| matches!(observed.cluster, Observed::Present(_));
     input
         .world
         .iter()
         .filter(|(_, observed)| answers(observed))
-        .filter_map(|(target, observed)| {
-            let reason = observed.objects.as_ref().err()?;
-            Some((target.clone(), plan::danger::unknown_text(reason)))
+        .flat_map(|(target, observed)| {
+            let all = observed.objects.as_ref().err().map(plan::danger::unknown_text);
+            let kinds = observed.unlisted.iter().map(|(resource_type, reason)| {
+                format!("objects of kind {}: {}", resource_type.kind(), plan::danger::unknown_text(reason))
+            });
+            all.into_iter().chain(kinds).map(|why| (target.clone(), why))
         })
         .collect()
 }
@@ -149,7 +153,11 @@ fn live_secrets(input: &PlanInput) -> SecretValues {
     for deployment in &input.deployments {
         let Some(Ok(objects)) = input.world.get(&deployment.target).map(|observed| &observed.objects) else { continue };
         for resource in &deployment.resources {
-            let Some(Value::Object(desired)) = resource.attributes.get("data") else { continue };
+            if !resource.attributes.has_secrets() {
+                continue;
+            }
+            let attributes = resource.attributes.value();
+            let Some(Value::Object(desired)) = attributes.get("data") else { continue };
             let live = objects.get(&resource.key()).and_then(|live| live.attributes.get("data"));
             let Some(live) = live else { continue };
             for (key, value) in desired {
@@ -193,10 +201,7 @@ fn gather(
         inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.as_str()).collect();
     let scopes: Vec<Scope> =
         input.scopes().into_iter().filter(|scope| scope.is_cluster() || !homeless.contains(scope.name())).collect();
-    for state in in_parallel(&scopes, |scope| store.load(scope)) {
-        let state = state?;
-        input.states.insert(state.scope.clone(), state);
-    }
+    input.states = load_states(store, &scopes)?;
     input.replace = addresses(&wanted.planning.replace, &input)?;
     Ok(input)
 }
@@ -340,7 +345,7 @@ pub fn unknown_address<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> 
     Problem::UnknownAddress { address: text.to_owned(), like }
 }
 
-/// The states of deployments and of their clusters, bodies of cluster resources loaded.
+/// The states of deployments and of their clusters, bodies of cluster resources loaded: every plan asks for them.
 ///
 /// # Errors
 /// State that cannot be read.

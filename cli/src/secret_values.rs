@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use laconic_engine::secret::{Fingerprinter, SecretSource, SecretValue, SecretValues};
 use laconic_engine::source::{SourceReader as _, join_path};
+use laconic_state::parallel::{WAITING, in_parallel};
 use laconic_state::secret_store::{GeneratedSecrets, load_key, load_or_create_key};
 
 use crate::error::{Problem, Result};
@@ -38,19 +39,20 @@ pub fn fingerprinters(
     places: &BTreeMap<String, SecretPlace>,
     missing: Missing,
 ) -> Result<BTreeMap<String, Fingerprinter>> {
-    let mut found = BTreeMap::new();
-    for (name, place) in places {
+    let places: Vec<_> = places.iter().collect();
+    let keys = in_parallel(&places, WAITING, |(name, place)| {
         let key = match missing {
             Missing::LeaveOut | Missing::ThrowAway => load_key(&place.store),
             Missing::Make => load_or_create_key(&place.store).map(Some),
         };
-        let key = key.map_err(|error| Problem::Secrets {
+        key.map_err(|error| Problem::Secrets {
             what: format!("the key of deployment {name}"),
             detail: error.to_string(),
-        })?;
-        if let Some(key) = key {
-            found.insert(name.clone(), Fingerprinter::new(key));
-        }
+        })
+    });
+    let mut found = BTreeMap::new();
+    for ((name, _), key) in places.into_iter().zip(keys) {
+        found.extend(key?.map(|key| (name.clone(), Fingerprinter::new(key))));
     }
     Ok(found)
 }
@@ -64,9 +66,27 @@ pub fn values(
     places: &BTreeMap<String, SecretPlace>,
     missing: Missing,
 ) -> Result<SecretValues> {
+    let mut by_deployment: BTreeMap<&str, Vec<&SecretSource>> = BTreeMap::new();
+    for source in sources {
+        by_deployment.entry(source.deployment().unwrap_or_default()).or_default().push(source);
+    }
+    let groups: Vec<Vec<&SecretSource>> = by_deployment.into_values().collect();
+    let mut found = SecretValues::new();
+    for values in in_parallel(&groups, WAITING, |sources| values_of(sources, places, missing)) {
+        found.extend(values?);
+    }
+    Ok(found)
+}
+
+/// The values of the sources of one deployment, or of those that belong to none.
+fn values_of(
+    sources: &[&SecretSource],
+    places: &BTreeMap<String, SecretPlace>,
+    missing: Missing,
+) -> Result<SecretValues> {
     let mut found = SecretValues::new();
     let mut stores: BTreeMap<&str, GeneratedSecrets> = BTreeMap::new();
-    for source in sources {
+    for &source in sources {
         let value = match source {
             SecretSource::Environment(name) => {
                 std::env::var(name).ok().filter(|value| !value.is_empty()).map(SecretValue::new)

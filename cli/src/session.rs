@@ -7,7 +7,7 @@ use laconic_engine::finding::Consent;
 use crate::args::{Common, Consents, Showing};
 use crate::output::Output;
 use crate::view::plan_text::PlanView;
-use crate::wire::Wire;
+use crate::wire::{Disk, Wire};
 
 /// One run of the program.
 #[derive(Debug)]
@@ -21,11 +21,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// The session of a command line.
+    /// The session of a command line, with state on that disk.
     #[must_use]
-    pub fn new(common: Common) -> Self {
+    pub fn new(common: Common, disk: Disk) -> Self {
         let output = Output::new(&common);
-        let wire = Wire::new(&common);
+        let wire = Wire::new(&common, disk);
         Self { common, output, wire }
     }
 

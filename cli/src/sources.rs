@@ -43,8 +43,8 @@ impl DiskSources {
         self
     }
 
-    /// The path on the disk, when it may be consulted.
-    fn resolve(&self, path: &str) -> Result<PathBuf, SourceError> {
+    /// The path on the disk, when it may be consulted, and what the disk says of it.
+    fn resolve(&self, path: &str) -> Result<(PathBuf, fs::Metadata), SourceError> {
         let expanded = match path.strip_prefix("~/") {
             // Whose home that is depends on the host.
             Some(_) if self.given.is_some() => return Err(SourceError::NotConsulted),
@@ -54,25 +54,31 @@ impl DiskSources {
             },
             None => join_path(&self.root, path),
         };
-        let Some(given) = &self.given else { return Ok(expanded.into()) };
+        let look = |path: &Path| fs::metadata(path).map_err(|error| source_error(&error));
+        let Some(given) = &self.given else {
+            let path = PathBuf::from(expanded);
+            let metadata = look(&path)?;
+            return Ok((path, metadata));
+        };
         if !given.iter().any(|root| is_under(&expanded, root)) {
             return Err(SourceError::NotConsulted);
         }
         let path = PathBuf::from(expanded);
-        let is_link = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.file_type().is_symlink());
-        if is_link {
-            let real = fs::canonicalize(&path).map_err(|error| source_error(&error))?;
-            if !given.iter().any(|root| is_under(&real.display().to_string(), root)) {
-                return Err(SourceError::NotConsulted);
-            }
+        let metadata = fs::symlink_metadata(&path).map_err(|error| source_error(&error))?;
+        if !metadata.file_type().is_symlink() {
+            return Ok((path, metadata));
         }
-        Ok(path)
+        let real = fs::canonicalize(&path).map_err(|error| source_error(&error))?;
+        if !given.iter().any(|root| is_under(&real.display().to_string(), root)) {
+            return Err(SourceError::NotConsulted);
+        }
+        let metadata = look(&path)?;
+        Ok((path, metadata))
     }
 
     fn read_now(&self, path: &str) -> Result<Arc<[u8]>, SourceError> {
-        let path = self.resolve(path)?;
         // Looked at before it is opened: opening a pipe would wait for its other end.
-        let metadata = fs::metadata(&path).map_err(|error| source_error(&error))?;
+        let (path, metadata) = self.resolve(path)?;
         if !metadata.is_file() {
             return Err(SourceError::NotAFile);
         }
@@ -101,8 +107,7 @@ impl SourceReader for DiskSources {
     }
 
     fn entry(&self, path: &str) -> Result<SourceEntry, SourceError> {
-        let path = self.resolve(path)?;
-        let metadata = fs::metadata(&path).map_err(|error| source_error(&error))?;
+        let (path, metadata) = self.resolve(path)?;
         if metadata.is_file() {
             return Ok(SourceEntry::File(metadata.len()));
         }

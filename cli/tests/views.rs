@@ -60,6 +60,8 @@ fn empty() -> Plan {
         consents_given: [].into(),
         register: Vec::new(),
         completed_jobs: Vec::new(),
+        ignored: [("shop".to_owned(), vec!["spec.replicas".to_owned()])].into(),
+        suppressed: [("shop".to_owned(), [("LAC503".to_owned(), "built daily".to_owned())].into())].into(),
         simulated: false,
     }
 }
@@ -141,13 +143,35 @@ fn everything() -> Plan {
     plan.drift = vec![Drift {
         address: address(ResourceType::Deployment, "web"),
         kind: DriftKind::Changed,
-        fields: vec![DriftField {
-            path: "spec.replicas".into(),
-            recorded: Some(json!(1)),
-            observed: Some(json!(5)),
-            manager: "kubectl-edit".into(),
-            time: "2026-11-20T10:00:00Z".into(),
-        }],
+        fields: vec![
+            DriftField {
+                path: "spec.replicas".into(),
+                recorded: Some(json!(1)),
+                observed: Some(json!(5)),
+                manager: "kubectl-edit".into(),
+                time: "2026-11-20T10:00:00Z".into(),
+                added: false,
+                probably: false,
+            },
+            DriftField {
+                path: "spec.paused".into(),
+                recorded: Some(json!(true)),
+                observed: None,
+                manager: "kubectl-edit".into(),
+                time: "2026-11-20T10:00:00Z".into(),
+                added: false,
+                probably: true,
+            },
+            DriftField {
+                path: "metadata.labels.team".into(),
+                recorded: None,
+                observed: Some(json!("shop")),
+                manager: "kubectl-label".into(),
+                time: "2026-11-20T11:00:00Z".into(),
+                added: true,
+                probably: false,
+            },
+        ],
     }];
     plan.findings = vec![
         Finding::new(Code::MovingTag, "image `web:latest` may change without a change here").at(&place(9)),

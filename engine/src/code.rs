@@ -108,6 +108,8 @@ codes! {
     404 ObjectCollision Error "two deployments compile to one object or host name";
     405 ObjectRemade Refusal "recorded object was deleted and made again by somebody else";
     406 ClusterAmbiguous Error "several kind clusters run and the deployment names none";
+    407 DryRunRefused Refusal "the API server would refuse this object";
+    408 AdmissionDeviates Note "the API server makes fields otherwise than asked for";
     501 ServiceInterruption Warning "update that takes a service down";
     502 Unschedulable Warning "requests larger than the node can give";
     503 MovingTag Warning "image with a moving tag";

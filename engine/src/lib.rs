@@ -16,6 +16,7 @@
 
 pub mod address;
 pub mod apply;
+pub mod attributes;
 pub mod code;
 pub mod compile;
 pub mod compose;
@@ -24,6 +25,7 @@ pub mod finding;
 pub mod graph;
 pub mod place;
 pub mod plan;
+pub mod redact;
 pub mod resource;
 pub mod secret;
 pub mod source;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::{Address, ObjectKey, ResourceType, Scope};
+use crate::attributes::{Attributes, namespace_and_name};
 use crate::place::Place;
 use crate::value::Digest;
 
@@ -18,7 +19,7 @@ pub struct Resource {
     pub needs: Vec<Address>,
     /// Its full desired form: for Kubernetes the object to send (with `apiVersion`, `kind`, `metadata`), for what kind
     /// makes the attributes of the kind configuration. Secrets are placeholders (see [`crate::secret`]).
-    pub attributes: Value,
+    pub attributes: Attributes,
     /// Where it is written.
     pub place: Option<Place>,
     /// Where single fields are written, by field path as [`crate::diff`] spells them; sorted by path.
@@ -29,19 +30,20 @@ impl Resource {
     /// A resource without needs and places.
     #[must_use]
     pub const fn new(address: Address, attributes: Value) -> Self {
+        let attributes = Attributes::new(attributes);
         Self { address, needs: Vec::new(), attributes, place: None, places: Vec::new() }
     }
 
     /// Where the object lives.
     #[must_use]
     pub fn key(&self) -> ObjectKey {
-        object_key(&self.address, &self.attributes)
+        key_of(&self.address, self.attributes.namespace_and_name())
     }
 
     /// The digest of the desired form.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of(&self.attributes)
+        self.attributes.digest()
     }
 
     /// The place of a field, or of its nearest parent that has one, or of the resource.
@@ -59,10 +61,13 @@ impl Resource {
 /// The key of the object that `attributes` describe.
 #[must_use]
 pub fn object_key(address: &Address, attributes: &Value) -> ObjectKey {
+    key_of(address, namespace_and_name(attributes))
+}
+
+fn key_of(address: &Address, (namespace, name): (&str, &str)) -> ObjectKey {
     let resource_type = address.resource_type;
     if resource_type.is_kubernetes() {
-        let text = |member: &str| attributes["metadata"][member].as_str().unwrap_or_default();
-        ObjectKey::new(resource_type, text("namespace"), text("name"))
+        ObjectKey::new(resource_type, namespace, name)
     } else {
         ObjectKey::new(resource_type, "", address.short_name())
     }
@@ -111,8 +116,14 @@ pub enum UnknownReason {
     Offline,
     /// The place could not be reached.
     Unreachable(String),
+    /// The place answered, and not with what was asked for.
+    Failed(String),
+    /// The place knows nothing of such things.
+    NotServed(String),
     /// The place refused to tell.
     Forbidden(String),
+    /// Nothing says how the place is reached, or not in a way that can be used.
+    NotConfigured(String),
     /// Somebody answered, but not the one whose identity is recorded.
     OtherIdentity(String),
 }

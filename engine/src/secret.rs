@@ -49,6 +49,17 @@ pub enum SecretSource {
     },
 }
 
+impl SecretSource {
+    /// The deployment that keeps the value; `None` for what is the process's or the host's.
+    #[must_use]
+    pub fn deployment(&self) -> Option<&str> {
+        match self {
+            Self::Environment(_) | Self::File(_) => None,
+            Self::Generated { deployment, .. } | Self::ConfigEnv { deployment, .. } => Some(deployment),
+        }
+    }
+}
+
 impl fmt::Display for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -17,6 +17,7 @@ pub mod journal;
 pub mod local;
 pub mod lock;
 pub mod memory;
+pub mod parallel;
 pub mod secret_store;
 pub mod timestamp;
 

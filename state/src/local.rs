@@ -6,7 +6,7 @@ mod save;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use laconic_engine::address::Scope;
 use laconic_engine::apply::ports::{LockGuard, LockMode, StateError, StateStore};
@@ -18,6 +18,7 @@ use crate::file::{Bodies, FORMAT_VERSION, FileError, Snapshot};
 use crate::history::{self, SNAPSHOT};
 use crate::journal::{self, Journal, Writer};
 use crate::lock::{self, LockError};
+use crate::parallel::{WAITING, in_parallel};
 
 /// The name of the journal.
 pub const JOURNAL: &str = "journal.jsonl";
@@ -47,7 +48,7 @@ pub struct LocalStoreOptions {
 pub struct LocalStore {
     options: LocalStoreOptions,
     disk: Disk,
-    opened: Mutex<BTreeMap<Scope, Opened>>,
+    opened: Mutex<BTreeMap<Scope, Arc<Mutex<Opened>>>>,
 }
 
 /// What is kept open of a scope.
@@ -84,8 +85,14 @@ impl LocalStore {
 
     /// The same store with a hook that can let disk operations fail; for tests.
     #[must_use]
-    pub fn with_fault_hook(mut self, hook: FaultHook) -> Self {
-        self.disk = Disk::with_hook(hook);
+    pub fn with_fault_hook(self, hook: FaultHook) -> Self {
+        self.on(Disk::with_hook(hook))
+    }
+
+    /// The same store on that disk.
+    #[must_use]
+    pub fn on(mut self, disk: Disk) -> Self {
+        self.disk = disk;
         self
     }
 
@@ -115,9 +122,10 @@ impl LocalStore {
         }
     }
 
-    fn opened(&self) -> MutexGuard<'_, BTreeMap<Scope, Opened>> {
-        // What is kept open is only ever replaced whole, so a panic elsewhere cannot have left half of it.
-        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is kept open of a scope. Each scope has a lock of its own, so that journals of several are made durable at
+    /// once.
+    fn opened(&self, scope: &Scope) -> Arc<Mutex<Opened>> {
+        Arc::clone(held(&self.opened).entry(scope.clone()).or_default())
     }
 
     /// Reads snapshot and journal as they were at one moment, without any lock.
@@ -203,7 +211,7 @@ impl LocalStore {
                 .value(digest, &mut |content| keep::read_content(directory, content))
                 .map_err(|error| self.file_error(scope, directory, &directory.join(SNAPSHOT), error))?;
             if let Some(value) = value {
-                values.insert(*digest, std::sync::Arc::new(value));
+                values.insert(*digest, Arc::new(value));
             }
         }
         for recorded in state.resources.values_mut() {
@@ -217,6 +225,11 @@ impl LocalStore {
     }
 }
 
+/// What is kept open is only ever replaced whole, so a panic elsewhere cannot have left half of it.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A failure of the place state is kept in.
 fn storage(scope: &Scope, verb: &'static str, path: &Path, error: &io::Error) -> StateError {
     StateError::Storage { scope: scope.clone(), verb, detail: format!("{}: {error}", path.display()) }
@@ -227,7 +240,7 @@ impl StateStore for LocalStore {
         let directory = self.directory(scope)?;
         let Files { mut state, bodies, journal } = self.read(scope, &directory)?;
         let bodies = bodies.map(|bodies| (state.lineage.clone(), state.serial, bodies));
-        self.opened().entry(scope.clone()).or_default().bodies = bodies;
+        held(&self.opened(scope)).bodies = bodies;
         journal.records.into_iter().for_each(|record| state.fold(record));
         Ok(state)
     }
@@ -248,8 +261,8 @@ impl StateStore for LocalStore {
         }
         let directory = self.directory(&scope)?;
         let is_wanted = |lineage: &str, serial: u64| lineage == state.lineage && serial == state.serial;
-        let mut opened = self.opened();
-        let entry = opened.entry(scope.clone()).or_default();
+        let opened = self.opened(&scope);
+        let mut entry = held(&opened);
         if !entry.bodies.as_ref().is_some_and(|(lineage, serial, _)| is_wanted(lineage, *serial)) {
             let mut found = state.serial;
             // Another store loaded the state, or this one loaded a later one since.
@@ -296,8 +309,20 @@ impl StateStore for LocalStore {
         self.append_records(scope, records)
     }
 
+    fn append_all(&self, records: &BTreeMap<Scope, Vec<JournalRecord>>) -> Result<(), StateError> {
+        let (clusters, deployments): (Vec<_>, Vec<_>) = records.iter().partition(|(scope, _)| scope.is_cluster());
+        [clusters, deployments].iter().try_for_each(|journals| {
+            in_parallel(journals, WAITING, |(scope, records)| self.append(scope, records)).into_iter().collect()
+        })
+    }
+
     fn fold(&self, scope: &Scope) -> Result<u64, StateError> {
         self.fold_journal(scope)
+    }
+
+    fn fold_all(&self, scopes: &BTreeSet<Scope>) -> Result<(), StateError> {
+        let scopes: Vec<_> = scopes.iter().collect();
+        in_parallel(&scopes, WAITING, |scope| self.fold(scope).map(|_| ())).into_iter().collect()
     }
 
     fn archive(&self, scope: &Scope) -> Result<(), StateError> {

@@ -2,14 +2,17 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::Place;
-use laconic_engine::address::{Address, ResourceType};
+use laconic_engine::address::{Address, ResourceType, Scope};
 use laconic_engine::apply::ports::StateStore as _;
 use laconic_engine::state::JournalRecord;
-use laconic_state::contract::{assert_same, digests, folded, records, scope};
+use laconic_state::LocalStore;
+use laconic_state::contract::{assert_same, cluster, digests, folded, records, scope};
 use laconic_state::disk::DiskOperation::{self, CreateFile, Link, Remove, Rename, Sync, SyncDirectory, Write};
 use serde_json::json;
 
@@ -35,6 +38,50 @@ fn nothing_counts_before_it_is_durable() {
     // The last removal before the clean-up is the journal's; linking first removes what has the name.
     let fold = [CreateFile, CreateFile, Write, Sync, Link, Remove, Rename, SyncDirectory, Remove];
     assert_eq!(take(), fold);
+}
+
+#[test]
+fn what_a_cluster_is_told_is_durable_before_its_deployments_are() {
+    let place = Place::new();
+    let done: Arc<Mutex<Vec<(DiskOperation, bool)>>> = Arc::default();
+    let log = Arc::clone(&done);
+    let host = place.state().join("host");
+    let store = LocalStore::simulated(&host, [].into()).with_fault_hook(Arc::new(move |operation, path| {
+        let is_cluster = path.components().any(|part| part.as_os_str() == "clusters");
+        log.lock().unwrap().push((operation, is_cluster));
+        Ok(())
+    }));
+    let end = JournalRecord::End { time: "2026-01-02T03:04:05Z".into() };
+    let scopes: Vec<Scope> =
+        (0..40).map(|number| Scope::deployment(&format!("shop{number}"))).chain([cluster()]).collect();
+    let records: BTreeMap<Scope, Vec<JournalRecord>> =
+        scopes.iter().map(|scope| (scope.clone(), vec![end.clone()])).collect();
+    store.append_all(&records).unwrap();
+    let done = done.lock().unwrap();
+    let cluster_ended = done.iter().rposition(|(operation, is_cluster)| *is_cluster && *operation == Sync).unwrap();
+    let others_began = done.iter().position(|(_, is_cluster)| !is_cluster).unwrap();
+    assert!(cluster_ended < others_began, "{done:?}");
+    drop(done);
+    let reader = LocalStore::simulated(&host, [].into());
+    assert!(scopes.iter().all(|scope| reader.load(scope).unwrap().journaled == 1));
+    store.fold_all(&scopes.iter().cloned().collect()).unwrap();
+    assert!(scopes.iter().all(|scope| reader.load(scope).unwrap().journaled == 0));
+}
+
+#[test]
+fn one_journal_that_cannot_be_written_is_said() {
+    let place = Place::new();
+    let store = LocalStore::simulated(&place.state().join("host"), [].into()).with_fault_hook(Arc::new(
+        |operation, path: &Path| match operation {
+            Sync if path.to_string_lossy().contains("/shop7/") => Err(std::io::Error::other("worn out")),
+            _ => Ok(()),
+        },
+    ));
+    let end = JournalRecord::End { time: "2026-01-02T03:04:05Z".into() };
+    let records: BTreeMap<Scope, Vec<JournalRecord>> =
+        (0..20).map(|number| (Scope::deployment(&format!("shop{number}")), vec![end.clone()])).collect();
+    let error = store.append_all(&records).unwrap_err().to_string();
+    assert!(error.contains("deployment shop7") && error.contains("worn out"), "{error}");
 }
 
 /// The n-th of many resources.

@@ -148,10 +148,15 @@ impl std::fmt::Display for AuditLog {
 /// Reads the log from a mark on. An answer may reach its client before the log: waits until the requests that were
 /// received are answered. Watches and streams are answered when they end, and not waited for.
 pub(crate) fn read(path: &Path, begin: AuditMark) -> AuditLog {
+    settled(|| lines(path), begin)
+}
+
+/// Looks at the lines until what was unanswered at the first look is answered.
+fn settled(mut lines: impl FnMut() -> Vec<Value>, begin: AuditMark) -> AuditLog {
     let deadline = Instant::now() + ANSWER;
-    let awaited = unanswered(&lines(path));
+    let awaited = unanswered(&lines());
     loop {
-        let lines = lines(path);
+        let lines = lines();
         if awaited.is_disjoint(&unanswered(&lines)) || Instant::now() > deadline {
             let events = lines.iter().skip(begin.0).filter_map(event);
             return AuditLog(events.collect());
@@ -227,4 +232,61 @@ fn event(line: &Value) -> Option<AuditEvent> {
 
 fn text(line: &Value, pointer: &str) -> String {
     line.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{AuditMark, lines, mark, read, settled, unanswered};
+
+    fn entry(id: &str, stage: &str, verb: &str) -> String {
+        let code = (stage != "RequestReceived").then(|| json!({ "code": 200 }));
+        format!(
+            "{}\n",
+            json!({ "auditID": id, "stage": stage, "verb": verb, "requestURI": "/", "responseStatus": code })
+        )
+    }
+
+    fn log(content: &str) -> tempfile::TempPath {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        file.into_temp_path()
+    }
+
+    #[test]
+    fn a_line_that_is_being_written_is_not_read() {
+        let second = entry("2", "ResponseComplete", "get");
+        let log = log(&(entry("1", "ResponseComplete", "list") + &second[..second.len() - 5]));
+        let events = read(&log, AuditMark(0));
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].verb, "list");
+    }
+
+    #[test]
+    fn what_was_received_is_awaited_until_it_is_answered() {
+        let received = entry("1", "RequestReceived", "get");
+        let answered = received.clone() + &entry("1", "ResponseComplete", "get");
+        let looks = [&received, &received, &received, &answered].map(|content| lines(&log(content)));
+        let mut looks = looks.into_iter();
+        let events = settled(|| looks.next().unwrap(), AuditMark(0));
+        assert_eq!(events.len(), 1);
+    }
+
+    #[test]
+    fn a_watch_is_not_awaited() {
+        let log = log(&(entry("1", "RequestReceived", "watch") + &entry("1", "ResponseStarted", "watch")));
+        assert!(unanswered(&lines(&log)).is_empty());
+        assert!(read(&log, AuditMark(0)).is_empty());
+    }
+
+    #[test]
+    fn a_mark_leaves_out_what_came_before() {
+        let before = entry("1", "RequestReceived", "get") + &entry("1", "ResponseComplete", "get");
+        let log = log(&before);
+        let begin = mark(&log);
+        std::fs::write(&log, before + &entry("2", "ResponseComplete", "list")).unwrap();
+        let verbs: Vec<_> = read(&log, begin).iter().map(|event| event.verb.clone()).collect();
+        assert_eq!(verbs, ["list"]);
+    }
 }

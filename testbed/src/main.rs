@@ -10,10 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 const USAGE: &str = "\
 Runs a Kubernetes API server on loopback until Ctrl-C.
 
-usage: testbed [--kubeconfig FILE] [--controller-manager] [-- FLAG...]
+usage: testbed [--kubeconfig FILE] [--controller-manager] [--kubelet] [-- FLAG...]
 
   --kubeconfig FILE     write the administrator's kubeconfig there (else: print where it is)
   --controller-manager  run kube-controller-manager too
+  --kubelet             play scheduler and kubelet: pods become ready
   FLAG...               more flags of kube-apiserver
 ";
 
@@ -30,11 +31,13 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut options = Options::new();
+    let mut kubelet = false;
     let mut wanted: Option<PathBuf> = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--controller-manager" => options = options.with_controller_manager(true),
+            "--kubelet" => kubelet = true,
             "--kubeconfig" => wanted = Some(arguments.next().ok_or("--kubeconfig needs a file")?.into()),
             "--" => {
                 for flag in arguments.by_ref() {
@@ -55,6 +58,9 @@ async fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let server = ApiServer::start(options)?;
+    if kubelet {
+        server.kubelet();
+    }
     let mut kubeconfig = server.kubeconfig("admin");
     if let Some(wanted) = wanted {
         std::fs::copy(&kubeconfig, &wanted)?;

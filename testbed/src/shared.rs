@@ -45,7 +45,6 @@ fn keep_logs_on_panic(server: &'static Shared) {
         before(panic);
         if let Some(Ok(server)) = server.get() {
             server.keep_logs();
-            eprintln!("the test bed's logs are kept in {}", server.logs().display());
         }
     }));
 }

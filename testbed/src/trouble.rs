@@ -48,6 +48,8 @@ impl ApiServer {
     pub fn renew_authority(&mut self) {
         or_panic(self.restart(|server| {
             server.authority = Authority::new("laconic test bed, renewed")?;
+            // What it shows is no longer known; whoever wants another one asks for it.
+            server.kubelet.take();
             server.write_certificates()
         }));
     }

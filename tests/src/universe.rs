@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::executor::block_on;
 use laconic_engine::address::{Address, Scope};
-use laconic_engine::apply::{Apply, ApplyError, ApplyOptions, Event, Outcome, Provider, StateStore, Stop, drive};
+use laconic_engine::apply::{
+    Apply, ApplyError, ApplyOptions, Event, Outcome, Provider, StateStore, Stop, drive, dry_run,
+};
 use laconic_engine::code::Code;
 use laconic_engine::compile::{CompiledDeployment, DeploymentSource, Layout, compile};
 use laconic_engine::diff::{flatten, same};
@@ -40,6 +42,8 @@ pub struct Request {
     pub offline: bool,
     /// Whether what exists is taken into state.
     pub import: bool,
+    /// Whether the changes are not tried on the servers before they are made.
+    pub untried: bool,
 }
 
 /// What came of a run.
@@ -148,7 +152,12 @@ impl Universe {
     /// When the linter finds anything.
     #[must_use]
     pub fn plan(&self, deployments: &[CompiledDeployment], request: &Request) -> Plan {
-        let made = plan(&self.input(deployments, request));
+        let mut input = self.input(deployments, request);
+        let mut made = plan(&input);
+        if !request.untried {
+            input.dry_runs = block_on(dry_run(&self.host, &input, &made, 4));
+            made = plan(&input);
+        }
         let wrong = lint::lint(&made);
         assert!(wrong.is_empty(), "the plan is unsound: {wrong:#?}\n{made:#?}");
         made
@@ -273,7 +282,7 @@ impl Universe {
                 };
                 let live = flatten(&live.attributes);
                 let completed_job = resource.address.resource_type == laconic_engine::address::ResourceType::Job;
-                for (path, value) in flatten(&resource.attributes) {
+                for (path, value) in flatten(&resource.attributes.value()) {
                     // Servers leave out `readOnly: false` and the like.
                     let as_wanted = live.get(&path).map_or(value == false, |found| same(&path, &value, found));
                     if !completed_job && !as_wanted {
@@ -320,7 +329,7 @@ fn secret_values(deployments: &[CompiledDeployment]) -> SecretValues {
     deployments
         .iter()
         .flat_map(|deployment| &deployment.resources)
-        .flat_map(|resource| values_of(&sources(&resource.attributes)))
+        .flat_map(|resource| values_of(&resource.attributes.sources()))
         .collect()
 }
 

@@ -89,10 +89,10 @@ fn compiled(sources: &MemorySources, name: &str) -> CompiledDeployment {
     deployment.unwrap_or_else(|| panic!("{findings:#?}"))
 }
 
-fn object<'c>(compiled: &'c CompiledDeployment, resource_type: ResourceType, name: &str) -> &'c Value {
+fn object(compiled: &CompiledDeployment, resource_type: ResourceType, name: &str) -> Value {
     let address = Address::new(resource_type, Scope::deployment(&compiled.name), name);
     let found = compiled.resources.iter().find(|resource| resource.address == address);
-    &found.unwrap_or_else(|| panic!("no {address}")).attributes
+    found.unwrap_or_else(|| panic!("no {address}")).attributes.value().into_owned()
 }
 
 fn env<'v>(container: &'v Value, name: &str) -> &'v Value {
@@ -213,7 +213,9 @@ fn credentials_are_asked_for_not_compiled() {
     let expected =
         SecretExpression::Value(SecretSource::ConfigEnv { deployment: "shop".into(), name: "API_KEY".into() });
     assert_eq!(placeholder_expression(env(container, "KEY")), Some(expected));
-    assert!(compiled.resources.iter().all(|resource| !resource.attributes.to_string().contains("hunter22secret")));
+    assert!(
+        compiled.resources.iter().all(|resource| !resource.attributes.value().to_string().contains("hunter22secret"))
+    );
 }
 
 #[test]

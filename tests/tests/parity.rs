@@ -66,7 +66,8 @@ fn objects_are_those_of_laconic_so() {
         let planned = [(case.clone(), Some((compiled.tenant.clone(), compiled.wish_places.clone())))].into();
         let cluster = compose_cluster(&ClusterInput { name: "c", registered: &tenants, planned, recorded: None });
         let classes = cluster.resources.into_iter().filter(|it| it.address.resource_type == ResourceType::RuntimeClass);
-        let ours = by_key(compiled.resources.into_iter().chain(classes).map(|resource| resource.attributes));
+        let ours =
+            by_key(compiled.resources.into_iter().chain(classes).map(|resource| resource.attributes.into_value()));
         let theirs: Vec<Value> = serde_json::from_str(&text(&case, "objects.json").unwrap()).unwrap();
         let theirs = by_key(theirs);
         let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
@@ -131,7 +132,7 @@ fn kind_configurations_mean_the_same() {
         let tenants = [].into();
         let planned = [(case.clone(), Some((compiled.tenant, compiled.wish_places)))].into();
         let cluster = compose_cluster(&ClusterInput { name: "c", registered: &tenants, planned, recorded: None });
-        let attributes = &cluster.resources.first().unwrap().attributes;
+        let attributes = &cluster.resources.first().unwrap().attributes.value();
         let mut ours = meaning(&kind_config(attributes));
         let mut listed: Vec<&str> =
             MOUNT_DIFFERENCES.iter().filter(|(name, _, _)| *name == case).map(|(_, path, _)| *path).collect();

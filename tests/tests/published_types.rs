@@ -54,7 +54,7 @@ fn check(resource: &Resource) {
     if !resource.address.resource_type.is_kubernetes() {
         return;
     }
-    let object = with_secrets(&resource.attributes, false);
+    let object = with_secrets(&resource.attributes.value(), false);
     let back = match resource.address.resource_type {
         ResourceType::RuntimeClass => through::<node::v1::RuntimeClass>(&object),
         ResourceType::Namespace => through::<core::v1::Namespace>(&object),

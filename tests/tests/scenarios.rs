@@ -9,7 +9,7 @@
 //! $ laconic ARGUMENTS      run it; its output and exit code are shown
 //! $ set NAME VALUE         an environment variable from here on
 //! $ replace FILE FROM TO   edit a file, as an operator would
-//! $ remove FILE            remove one
+//! $ remove PATH            remove one, or a directory
 //! ```
 //!
 //! Words are split at blanks; single quotes keep them together.
@@ -164,7 +164,10 @@ fn run(script: &str) -> String {
                 assert!(text.contains(from), "{file} does not contain {from}");
                 fs::write(&path, text.replacen(from, to, 1)).unwrap();
             }
-            ["remove", file] => fs::remove_file(work.join(file)).unwrap(),
+            ["remove", path] => match work.join(path) {
+                path if path.is_dir() => fs::remove_dir_all(path).unwrap(),
+                path => fs::remove_file(path).unwrap(),
+            },
             other => panic!("a script does not know {other:?}"),
         }
     }

@@ -144,11 +144,50 @@ pub enum SimulateCommand {
         /// After how many steps
         steps: Option<u64>,
     },
+    /// Have the API servers do what webhooks and roles do
+    Policy {
+        /// What.
+        #[command(subcommand)]
+        policy: PolicyCommand,
+    },
     /// Delete a cluster with everything in it
     DeleteCluster {
         /// The cluster
         cluster: String,
     },
+}
+
+/// What API servers do beside the rules of Kubernetes.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Admission sets a field of every object of a kind
+    Sets {
+        /// The kind of object
+        kind: String,
+        /// The field path
+        path: String,
+        /// The value, as JSON or as plain text
+        value: String,
+    },
+    /// Admission refuses every object of a kind
+    Denies {
+        /// The kind of object
+        kind: String,
+        /// In these words
+        message: String,
+    },
+    /// Our role does not allow to see objects of a kind
+    Hides {
+        /// The kind of object
+        kind: String,
+    },
+    /// Our role does not allow to change objects of a kind
+    Forbids {
+        /// The kind of object
+        kind: String,
+    },
+    /// Nothing any more
+    None,
 }
 
 /// How a simulated host fails.

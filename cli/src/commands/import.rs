@@ -5,7 +5,9 @@ use laconic_engine::plan::Mode;
 use crate::applying::{Order, carry_out, counting};
 use crate::args::ImportArgs;
 use crate::error::{Exit, Problem, Result};
-use crate::planning::{Wanted, make};
+use crate::inputs::{directories, locate};
+use crate::planning::{Wanted, make, secret_places};
+use crate::secret_values::{Missing, fingerprinters};
 use crate::session::{Session, consents};
 use crate::view::plan_json::plan_json;
 use crate::view::plan_text::plan_text;
@@ -20,6 +22,9 @@ pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
         planning: &arguments.planning,
         command: "import",
     };
+    if !arguments.dry_run {
+        make_keys(session)?;
+    }
     let planned = make(session, &wanted)?;
     if arguments.dry_run {
         if session.output.json {
@@ -44,4 +49,13 @@ pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
         rehearsal: None,
     };
     carry_out(session, order, &given)
+}
+
+/// The keys that secrets are fingerprinted under, before anything is compared: what is recorded without one could not be
+/// compared later.
+fn make_keys(session: &Session) -> Result<()> {
+    let directories = directories(&locate(&session.common)?);
+    let store = session.wire.store(&directories);
+    let places = secret_places(&directories, &store, directories.keys().map(String::as_str))?;
+    fingerprinters(&places, Missing::Make).map(|_| ())
 }

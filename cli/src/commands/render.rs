@@ -24,15 +24,15 @@ pub fn run(session: &Session, arguments: &RenderArgs) -> Result<Exit> {
     let resources = all_resources(&compiled, &clusters);
     let as_json = session.output.json || arguments.output == RenderFormat::Json;
     if arguments.kind_config {
-        let kinds: Vec<&Value> = resources
+        let kinds: Vec<_> = resources
             .iter()
             .filter(|resource| resource.address.resource_type == ResourceType::KindCluster)
-            .map(|resource| &resource.attributes)
+            .map(|resource| resource.attributes.value())
             .collect();
         if as_json {
             session.output.print_json(&json!(kinds))?;
         } else {
-            let texts: Vec<String> = kinds.into_iter().map(kind_config).collect();
+            let texts: Vec<String> = kinds.iter().map(|cluster| kind_config(cluster)).collect();
             session.output.print(&texts.join("---\n"))?;
         }
         return Ok(Exit::Done);
@@ -45,7 +45,7 @@ pub fn run(session: &Session, arguments: &RenderArgs) -> Result<Exit> {
             RenderScope::Deployment => !resource.address.scope.is_cluster(),
             RenderScope::Cluster => resource.address.scope.is_cluster(),
         })
-        .map(|resource| masked(&resource.attributes))
+        .map(|resource| masked(&resource.attributes.value()))
         .collect();
     if as_json {
         session.output.print_json(&json!({"apiVersion": "v1", "kind": "List", "items": objects}))?;

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::resource::Target;
-use laconic_providers::simulated::{Call, Failure, Fault};
+use laconic_providers::simulated::{Call, Failure, Fault, Policy, Rule};
 use serde_json::Value;
 
-use crate::args::{FaultKind, SimulateCommand};
+use crate::args::{FaultKind, PolicyCommand, SimulateCommand};
 use crate::error::{Exit, Problem, Result};
 use crate::session::Session;
 use crate::view::style::clean;
@@ -21,11 +21,7 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
         SimulateCommand::Show => show(session, &host)?,
         SimulateCommand::Edit { manager, object, path, value, cluster } => {
             let (target, key) = (target(&host, cluster.as_deref())?, key(object)?);
-            let value = match serde_json::from_str::<Value>(value) {
-                Ok(Value::Null) => None,
-                Ok(value) => Some(value),
-                Err(_) => Some(Value::String(value.clone())),
-            };
+            let value = Some(json_or_text(value)).filter(|value| !value.is_null());
             host.edit_object(&target, &key, manager, path, value).map_err(wrong)?;
             session.output.remark(&format!("{object} edited by {manager}\n"));
         }
@@ -50,6 +46,7 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
             };
             set.map_err(wrong)?;
         }
+        SimulateCommand::Policy { policy } => set_policy(&host, policy)?,
         SimulateCommand::DeleteCluster { cluster } => {
             if !host.summary().clusters.contains_key(cluster) {
                 return Err(Problem::Simulation { detail: format!("there is no kind cluster `{cluster}`") });
@@ -59,6 +56,24 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
+}
+
+fn set_policy(host: &SimulatedHost, policy: &PolicyCommand) -> Result<()> {
+    let (kind, rule) = match policy {
+        PolicyCommand::None => return host.clear_policies().map_err(wrong),
+        PolicyCommand::Sets { kind, path, value } => {
+            (kind, Rule::Sets { path: path.clone(), value: json_or_text(value) })
+        }
+        PolicyCommand::Denies { kind, message } => (kind, Rule::Denies { message: message.clone() }),
+        PolicyCommand::Hides { kind } => (kind, Rule::Hides),
+        PolicyCommand::Forbids { kind } => (kind, Rule::Forbids),
+    };
+    let kind = resource_type(kind)?.kind().to_owned();
+    host.add_policy(Policy { kind, rule }).map_err(wrong)
 }
 
 fn wrong(error: impl std::fmt::Display) -> Problem {
@@ -90,17 +105,22 @@ fn key(object: &str) -> Result<ObjectKey> {
         [kind, name] => (*kind, "", *name),
         _ => return Err(wrong(format!("`{object}` is not of the form kind/namespace/name"))),
     };
-    let simple = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
-    let resource_type = ResourceType::ALL
-        .iter()
-        .copied()
-        .find(|one| simple(one.kind()) == simple(kind) || simple(one.word()) == simple(kind));
-    let resource_type = resource_type.ok_or_else(|| wrong(format!("`{kind}` is no kind of object")))?;
+    let resource_type = resource_type(kind)?;
     if resource_type.is_namespaced() == namespace.is_empty() {
         let form = if resource_type.is_namespaced() { "kind/namespace/name" } else { "kind/name" };
         return Err(wrong(format!("a {} is named by {form}", resource_type.kind())));
     }
     Ok(ObjectKey::new(resource_type, namespace, name))
+}
+
+/// `config_map`, `ConfigMap`, `config-map`.
+fn resource_type(kind: &str) -> Result<ResourceType> {
+    let simple = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
+    let found = ResourceType::ALL
+        .iter()
+        .copied()
+        .find(|one| simple(one.kind()) == simple(kind) || simple(one.word()) == simple(kind));
+    found.ok_or_else(|| wrong(format!("`{kind}` is no kind of object")))
 }
 
 fn show(session: &Session, host: &SimulatedHost) -> Result<()> {

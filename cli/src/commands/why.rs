@@ -30,7 +30,7 @@ pub fn run(session: &Session, arguments: &WhyArgs) -> Result<Exit> {
     };
     let needed_by = Graph::of_resources(&resources).needed_by(&resource.address);
     if session.output.json {
-        let fields: Vec<Value> = flatten(&resource.attributes)
+        let fields: Vec<Value> = flatten(&resource.attributes.value())
             .iter()
             .map(|(path, value)| json!({"path": path, "value": masked(value), "source": own_place(resource, path)}))
             .collect();
@@ -49,7 +49,7 @@ pub fn run(session: &Session, arguments: &WhyArgs) -> Result<Exit> {
         let _ = writeln!(text, "  written at {}", clean(&place.to_string()));
     }
     let _ = writeln!(text, "\nFields:");
-    for (path, value) in flatten(&resource.attributes) {
+    for (path, value) in flatten(&resource.attributes.value()) {
         let place = own_place(resource, &path).map(|place| format!("   {}", palette.dim(&clean(&place))));
         let _ = writeln!(text, "  {}: {}{}", clean(&path), inline(&value), place.unwrap_or_default());
     }

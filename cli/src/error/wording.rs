@@ -18,9 +18,6 @@ impl Problem {
                 )
             }
             Self::NeedsSimulation => "`simulate` edits a simulated host, and none is named".to_owned(),
-            Self::NoRehearsal => {
-                "a rehearsal is an apply on a copy of a simulated host, and this one is real".to_owned()
-            }
             Self::NoDeployment { from } => {
                 format!(
                     "no deployment found: neither `{}` nor a directory above it holds spec.yml and deployment.yml",
@@ -85,7 +82,10 @@ impl Problem {
             Self::ManyClusters { clusters } => {
                 format!("several kind clusters run ({}) and the deployment names none", clusters.join(", "))
             }
-            Self::Unreachable { details } => format!("could not look at everything: {}", details.join("; ")),
+            Self::Unreachable { details } if details.len() == 1 => {
+                format!("could not look at everything: {}", details.concat())
+            }
+            Self::Unreachable { details } => format!("could not look at everything:\n  {}", details.join("\n  ")),
             Self::BrokenPlan { complaints } => {
                 format!("the plan contradicts itself, which is a bug: {}", complaints.join("; "))
             }
@@ -105,7 +105,6 @@ impl Problem {
                 hints.push("`--simulate HOSTDIR` (or LACONIC_SIMULATE) runs it against a simulated host".to_owned());
                 hints
             }
-            Self::NoRehearsal => vec!["`laconic plan` shows what an apply would do".to_owned()],
             Self::NeedsSimulation => {
                 vec!["name its directory with `--simulate HOSTDIR` or LACONIC_SIMULATE".to_owned()]
             }
@@ -176,6 +175,12 @@ impl Problem {
                 vec![format!("did you mean {}?", like.join(" or "))]
             }
             Self::UnknownAddress { .. } => vec!["`laconic graph` and `laconic state list` show addresses".to_owned()],
+            Self::Unreachable { .. } => {
+                vec!["what was not seen is unknown, never deleted; `laconic plan` says what to do about it".to_owned()]
+            }
+            Self::Apply(ApplyError::Unseen(_)) => {
+                vec!["nothing was done; run it again when the cluster can be looked at".to_owned()]
+            }
             Self::ManyClusters { .. } => {
                 vec!["name one with `--cluster-id`, or with `kind-cluster-name:` in the spec".to_owned()]
             }

@@ -49,6 +49,7 @@ pub fn because(reason: &Reason) -> Option<String> {
             format!("{} is deleted; it goes with it, not one by one", clean(&cause.to_string()))
         }
         Reason::AlreadyGone => "it is already gone".to_owned(),
+        Reason::NotOurs => "it was there before this deployment, and stays".to_owned(),
         Reason::Interrupted => "an earlier operation on it was interrupted".to_owned(),
         Reason::JobCompleted => "the Job completed and does not run again".to_owned(),
     })
@@ -75,7 +76,12 @@ pub fn block(change: &Change, all: bool, palette: Palette) -> String {
         let _ = writeln!(text, "  {}", palette.dim(&format!("# (because {because})")));
     }
     if change.assumed {
-        let _ = writeln!(text, "  {}", palette.dim("# (assumed from the state: nobody looked)"));
+        let why = if change.action == Action::Create && change.reason == Reason::New {
+            "# (assumed: nobody could look whether it is there)"
+        } else {
+            "# (assumed from the state: nobody looked)"
+        };
+        let _ = writeln!(text, "  {}", palette.dim(why));
     }
     let _ = writeln!(text, "{} resource {} {{", palette.symbol(change.action), title(change));
     text.push_str(&body(change, all, palette));

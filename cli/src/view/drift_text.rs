@@ -78,9 +78,19 @@ fn line(field: &DriftField, palette: Palette) -> String {
         (None, None) => String::new(),
     };
     let mut text = format!("{}: {values}", clean(&field.path));
-    if !field.manager.is_empty() {
-        let since = if field.time.is_empty() { String::new() } else { format!(", {}", clean(&field.time)) };
-        let _ = write!(text, "   {}", palette.dim(&format!("# by {}{since}", clean(&field.manager))));
-    }
+    let _ = write!(text, "   {}", palette.dim(&format!("# {}", attribution(field))));
     text
+}
+
+/// Who did it and when, and that it stays when it is none of ours.
+fn attribution(field: &DriftField) -> String {
+    let manager = if field.manager.is_empty() { "unknown".to_owned() } else { clean(&field.manager) };
+    let since = if field.time.is_empty() { String::new() } else { format!(", {}", clean(&field.time)) };
+    let how = match (field.added, field.probably) {
+        (true, _) => "added by ",
+        (false, true) => "probably by ",
+        (false, false) => "by ",
+    };
+    let stays = if field.added { "; not ours, stays" } else { "" };
+    format!("{how}{manager}{since}{stays}")
 }

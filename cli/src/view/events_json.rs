@@ -6,6 +6,7 @@ use laconic_engine::plan::Plan;
 use serde_json::{Value, json};
 
 use crate::view::outcome::Ending;
+use crate::view::value::masked;
 use crate::view::{plan_json, progress};
 
 /// One line.
@@ -85,6 +86,17 @@ pub fn event(time: &str, event: &Event, ending: Ending) -> String {
             };
             let hook = json!({"resource": resource(address), "elapsed_seconds": waited.as_secs(), "waiting_for": why});
             line(time, "info", &message, "apply_progress", json!({"hook": hook}))
+        }
+        Event::Deviated { address, fields } => {
+            let fields: Vec<Value> = fields
+                .iter()
+                .map(|one| {
+                    let becomes = one.becomes.as_ref().map(masked);
+                    json!({"path": one.path, "asked": masked(&one.asked), "becomes": becomes})
+                })
+                .collect();
+            let rest = json!({"hook": {"resource": resource(address), "fields": fields}});
+            line(time, "warn", &message, "apply_deviation", rest)
         }
         Event::Done { address, operation, took } => {
             line(time, "info", &message, "apply_complete", hook(address, *operation, took.as_secs()))

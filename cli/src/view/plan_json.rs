@@ -45,6 +45,8 @@ pub fn plan_json(plan: &Plan, texts: &Texts) -> Value {
             "consents_given": given,
             "consulted": consulted,
             "states": plan.states,
+            "ignored": plan.ignored,
+            "suppressed": plan.suppressed,
             "inputs_digest": plan.inputs_digest,
         },
     })
@@ -194,6 +196,8 @@ pub fn drift(drift: &Drift) -> Value {
                 "observed": field.observed.as_ref().map(masked),
                 "manager": field.manager,
                 "time": field.time,
+                "added": field.added,
+                "probably": field.probably,
             })
         })
         .collect();

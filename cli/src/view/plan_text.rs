@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use laconic_engine::address::Address;
 use laconic_engine::code::Severity;
-use laconic_engine::plan::{Action, Change, Plan, Reason};
+use laconic_engine::plan::{Action, Change, Consulted, Plan, Reason};
 
 use crate::view::change_text::{block, follows_cluster, headline};
 use crate::view::style::{Palette, clean, count};
@@ -72,7 +72,27 @@ pub fn plan_text(plan: &Plan, view: &PlanView) -> String {
     }
     text.push_str(&danger::mild(plan, Severity::Warning, palette));
     text.push_str(&danger::mild(plan, Severity::Note, palette));
+    text.push_str(&left_out(plan, palette));
     text.push_str(&last_lines(plan, view));
+    text
+}
+
+/// What was asked not to be looked at, and what not to be told.
+fn left_out(plan: &Plan, palette: Palette) -> String {
+    let mut text = String::new();
+    for (deployment, rules) in &plan.ignored {
+        let line = format!("{}: left to others: {}", clean(deployment), clean(&rules.join(", ")));
+        let _ = writeln!(text, "{}", palette.dim(&line));
+    }
+    for (deployment, codes) in &plan.suppressed {
+        for (code, reason) in codes {
+            let line = format!("{}: {} is not reported: {}", clean(deployment), clean(code), clean(reason));
+            let _ = writeln!(text, "{}", palette.dim(&line));
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
     text
 }
 
@@ -183,6 +203,8 @@ fn last_lines(plan: &Plan, view: &PlanView) -> String {
     if plan.is_empty() && plan.is_refused() {
         // Nothing would be done, but not because all is well.
         text.push_str("Nothing is planned: see the findings above.\n");
+    } else if plan.is_empty() && plan.consulted.values().any(|consulted| matches!(consulted, Consulted::Unknown(_))) {
+        text.push_str("Nothing is planned. Whether the infrastructure matches the configuration is not known.\n");
     } else if plan.is_empty() {
         let _ = writeln!(text, "{}", palette.good(&summary_line(plan)));
     } else {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use laconic_engine::address::Address;
 use laconic_engine::apply::{Event, Operation, Readiness};
+use laconic_engine::plan::danger_dry_run::deviation_text;
 
 use crate::output::Output;
 use crate::view::style::{Palette, clean};
@@ -53,7 +54,9 @@ impl Progress {
         let Some(sentence) = sentence(event, self.plain_times) else { return };
         let sentence = match event {
             Event::Failed { .. } => self.palette.bad(&sentence),
-            Event::Skipped { .. } | Event::Retrying { .. } | Event::Stopping => self.palette.warn(&sentence),
+            Event::Skipped { .. } | Event::Retrying { .. } | Event::Deviated { .. } | Event::Stopping => {
+                self.palette.warn(&sentence)
+            }
             _ => sentence,
         };
         match &self.bars {
@@ -104,7 +107,7 @@ impl Progress {
                 }
                 bars.total.finish_and_clear();
             }
-            Event::Retrying { .. } | Event::Stopping => {}
+            Event::Retrying { .. } | Event::Deviated { .. } | Event::Stopping => {}
         }
     }
 }
@@ -136,6 +139,10 @@ pub fn sentence(event: &Event, plain_times: bool) -> Option<String> {
                 Readiness::Progressing(why) | Readiness::Failed(why) => format!(": {}", clean(why)),
             };
             format!("{}: Still waiting... [{} elapsed]{why}", name(address), duration(*waited))
+        }
+        Event::Deviated { address, fields } => {
+            let fields: Vec<String> = fields.iter().map(|one| clean(&deviation_text(one))).collect();
+            format!("{}: The API server made it otherwise than asked for: {}", name(address), fields.join("; "))
         }
         Event::Done { address, operation, took } => {
             let time = if plain_times { String::new() } else { format!(" after {}", duration(*took)) };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use laconic_engine::apply::Provider;
 use laconic_engine::resource::Target;
@@ -42,8 +43,8 @@ const KUBECONFIG: &str = "kubeconfig.yml";
 
 /// The API servers of targets. One that nothing says how to reach is not among them, and nothing is known of it.
 ///
-/// For a remote Kubernetes what the command line names comes first, then the deployment's own kubeconfig, then the
-/// cluster around us; never whatever context somebody's own kubeconfig happens to be at.
+/// For a remote Kubernetes what the command line names comes first, then the deployment's own kubeconfig; never whatever
+/// context somebody's own kubeconfig happens to be at, nor the cluster that happens to be around us.
 #[must_use]
 pub fn live(reach: &Reach, targets: &BTreeSet<Target>, directories: &BTreeMap<String, PathBuf>) -> Host {
     let connections = targets.iter().filter_map(|target| {
@@ -53,7 +54,11 @@ pub fn live(reach: &Reach, targets: &BTreeSet<Target>, directories: &BTreeMap<St
         };
         Some((target.clone(), connection))
     });
-    Host::Live(Box::new(KubernetesProvider::new(connections.collect())))
+    let provider = KubernetesProvider::new(connections.collect());
+    Host::Live(Box::new(match reach.request_limit {
+        Some(limit) => provider.with_request_limit(limit),
+        None => provider,
+    }))
 }
 
 /// What the command line says of remote clusters.
@@ -63,15 +68,21 @@ pub struct Reach {
     pub kubeconfig: Option<PathBuf>,
     /// `--context`.
     pub context: Option<String>,
+    /// `--in-cluster`.
+    pub in_cluster: bool,
+    /// `--request-timeout`.
+    pub request_limit: Option<Duration>,
 }
 
 impl Reach {
     fn remote(&self, directory: Option<&PathBuf>) -> Option<Connection> {
         let own = directory.map(|directory| directory.join(KUBECONFIG)).filter(|path| path.is_file());
         match (self.kubeconfig.clone().or(own), &self.context) {
+            // Only when it is said: a job of a pipeline that itself runs in some cluster must not end up there.
+            _ if self.in_cluster => Some(Connection::InCluster),
             (Some(path), context) => Some(Connection::File { path, context: context.clone() }),
             (None, Some(context)) => Some(Connection::Context(context.clone())),
-            (None, None) => std::env::var_os("KUBERNETES_SERVICE_HOST").map(|_| Connection::InCluster),
+            (None, None) => None,
         }
     }
 }

@@ -11,6 +11,7 @@ use laconic_engine::apply::StateStore as _;
 use laconic_engine::resource::Target;
 use laconic_engine::state::State;
 pub use laconic_providers::SimulatedHost;
+pub use laconic_state::disk::Disk;
 pub use laconic_state::{LocalStore, MemoryStore};
 
 use crate::args::Common;
@@ -24,15 +25,21 @@ pub struct Wire {
     simulate: Option<PathBuf>,
     state_directory: PathBuf,
     reach: Reach,
+    disk: Disk,
 }
 
 impl Wire {
     /// The world and the state the command line names.
     #[must_use]
-    pub fn new(common: &Common) -> Self {
+    pub fn new(common: &Common, disk: Disk) -> Self {
         let state_directory = common.state_dir.clone().unwrap_or_else(default_state_directory);
-        let reach = Reach { kubeconfig: common.kubeconfig.clone(), context: common.context.clone() };
-        Self { simulate: common.simulate.clone(), state_directory, reach }
+        let reach = Reach {
+            kubeconfig: common.kubeconfig.clone(),
+            context: common.context.clone(),
+            in_cluster: common.in_cluster,
+            request_limit: common.request_timeout,
+        };
+        Self { simulate: common.simulate.clone(), state_directory, reach, disk }
     }
 
     /// Whether everything happens on a simulated host.
@@ -44,14 +51,15 @@ impl Wire {
     /// The store, knowing these deployment directories.
     #[must_use]
     pub fn store(&self, directories: &BTreeMap<String, PathBuf>) -> LocalStore {
-        match &self.simulate {
+        let store = match &self.simulate {
             Some(host) => LocalStore::simulated(host, directories.clone()),
             None => LocalStore::new(laconic_state::LocalStoreOptions {
                 state_directory: self.state_directory.clone(),
                 simulated: false,
                 deployment_directories: directories.clone(),
             }),
-        }
+        };
+        store.on(self.disk.clone())
     }
 
     /// The API servers that these targets live on.

@@ -52,7 +52,7 @@ pub async fn drive(apply: Apply<'_>, events: &mut (dyn FnMut(&Event) + Send)) ->
     let mut schedule = Schedule::of(plan).map_err(ApplyError::Inconsistent)?;
     check_secrets(&apply)?;
     let mut recorder = Recorder::open(&apply)?;
-    check_world(&apply, recorder.identities()).await?;
+    let unseen = check_world(&apply, recorder.identities()).await?;
     let sink: Sink<'_> = Mutex::new(events);
     tell(&sink, &Event::Begun { plan: plan.id.clone(), steps: schedule.len() });
     recorder.begin()?;
@@ -80,7 +80,8 @@ pub async fn drive(apply: Apply<'_>, events: &mut (dyn FnMut(&Event) + Send)) ->
             let Some(number) = schedule.start_next() else { break };
             batch.push(number);
         }
-        recorder.intend(batch.iter().map(|number| schedule.step(*number)))?;
+        let steps = batch.iter().map(|number| schedule.step(*number));
+        recorder.intend(steps.filter(|step| !unseen.contains_key(&plan.changes[step.change].address)))?;
         for number in batch {
             let step = schedule.step(number);
             let change = &plan.changes[step.change];
@@ -88,8 +89,16 @@ pub async fn drive(apply: Apply<'_>, events: &mut (dyn FnMut(&Event) + Send)) ->
             started.insert(number, apply.clock.elapsed());
             enacting += 1;
             let (apply, sink) = (&apply, &sink);
+            let unseen = unseen.get(&change.address);
             in_hand.push(
-                async move { Ended::Enacted(number, change, enact(apply, change, step.kind, sink).await) }.boxed(),
+                async move {
+                    let result = match unseen {
+                        Some(why) => Err(StepFailure { error: why.clone(), stale: false }),
+                        None => enact(apply, change, step.kind, sink).await,
+                    };
+                    Ended::Enacted(number, change, result)
+                }
+                .boxed(),
             );
         }
         if in_hand.is_empty() {
@@ -237,8 +246,12 @@ fn check_secrets(apply: &Apply<'_>) -> Result<(), ApplyError> {
     Ok(())
 }
 
-/// The world answers, and as the one the plan saw or the state knows.
-async fn check_world(apply: &Apply<'_>, recorded: &BTreeMap<Target, ClusterIdentity>) -> Result<(), ApplyError> {
+/// The world answers, and as the one the plan saw or the state knows. Returns the resources that still cannot be looked at,
+/// each with the reason: nothing is done to them.
+async fn check_world(
+    apply: &Apply<'_>,
+    recorded: &BTreeMap<Target, ClusterIdentity>,
+) -> Result<BTreeMap<Address, String>, ApplyError> {
     let mut request = ObserveRequest::new();
     for change in &apply.plan.changes {
         let entry: &mut TargetRequest = request.entry(change.target.clone()).or_default();
@@ -254,7 +267,7 @@ async fn check_world(apply: &Apply<'_>, recorded: &BTreeMap<Target, ClusterIdent
             _ => None,
         };
         if let Some(reason) = unseen {
-            let why = crate::plan::danger::unknown_text(reason);
+            let why = crate::redact::redact(&crate::plan::danger::unknown_text(reason), apply.secrets);
             return Err(ApplyError::Unseen(format!("the cluster `{name}` was not seen: {why}")));
         }
         let cluster = target.kind_cluster().and_then(|name| apply.plan.change(&Address::kind_cluster(name)));
@@ -274,7 +287,13 @@ async fn check_world(apply: &Apply<'_>, recorded: &BTreeMap<Target, ClusterIdent
             _ => {}
         }
     }
-    Ok(())
+    let assumed = apply.plan.changes.iter().filter(|change| change.assumed);
+    let unseen = assumed.filter_map(|change| {
+        let reason = world.get(&change.target)?.unlisted.get(&change.key.resource_type)?;
+        let why = crate::redact::redact(&crate::plan::danger::unknown_text(reason), apply.secrets);
+        Some((change.address.clone(), format!("whether it is there could not be seen: {why}")))
+    });
+    Ok(unseen.collect())
 }
 
 /// The scopes a plan writes to.

@@ -5,14 +5,17 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::address::ResourceType;
+use crate::apply::deviation::new_deviations;
 use crate::apply::drive::{Sink, tell};
 use crate::apply::event::Event;
 use crate::apply::options::Apply;
 use crate::apply::ports::{EnactError, Enacted, Operation, Readiness, Step};
 use crate::apply::schedule::StepKind;
 use crate::plan::change::{Change, Reason};
+use crate::plan::foreign::recorded_view;
 use crate::plan::survey::FIELD_MANAGER;
-use crate::resource::ClusterIdentity;
+use crate::redact::redact;
+use crate::resource::{ClusterIdentity, Live};
 
 /// First pause before another try; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -37,7 +40,7 @@ pub(crate) struct StepDone {
 /// Why a step did not end well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StepFailure {
-    /// For people; free of secrets, as providers' errors are.
+    /// For people; free of secrets.
     pub error: String,
     /// Whether it means that the plan no longer fits the world.
     pub stale: bool,
@@ -59,17 +62,28 @@ pub(crate) async fn enact(
     let desired = change.after.clone();
     match kind {
         StepKind::Forget => {
+            if change.reason == Reason::NotOurs && !change.assumed {
+                give_back(apply, change, sink).await?;
+            }
             return Ok(StepDone { uid: String::new(), desired: None, observed: Value::Null, identity: None });
         }
         StepKind::Import => {
             let live = change.before.clone().unwrap_or_default();
             let wanted = desired.clone().unwrap_or_default();
+            let mut owners = Vec::new();
             if change.key.resource_type.is_kubernetes() {
-                adopt(apply, change, sink).await?;
+                let adopted = adopt(apply, change, sink).await?;
+                owners = adopted.live.map(|live| live.owners).unwrap_or_default();
+            }
+            let mut live = Live { uid: String::new(), attributes: live, owners, terminating: false };
+            if change.address.resource_type == ResourceType::Namespace
+                && let Some(stamped) = stamp(apply, change, sink).await?
+            {
+                live = stamped;
             }
             return Ok(StepDone {
                 uid: change.expected_uid.clone().unwrap_or_default(),
-                observed: crate::diff::project(&live, &wanted),
+                observed: recorded_view(&live, &wanted),
                 desired,
                 identity: apply.plan.identities.get(&change.target).cloned(),
             });
@@ -104,9 +118,15 @@ pub(crate) async fn enact(
     };
     let enacted = with_retries(apply, change, step, sink).await?;
     let wanted = fingerprinted.clone().unwrap_or_default();
+    if let Some(live) = &enacted.live {
+        let fields = new_deviations(apply, change, &wanted, live);
+        if !fields.is_empty() {
+            tell(sink, &Event::Deviated { address: change.address.clone(), fields });
+        }
+    }
     Ok(StepDone {
         uid: enacted.live.as_ref().map(|live| live.uid.clone()).unwrap_or_default(),
-        observed: enacted.live.map_or(Value::Null, |live| crate::diff::project(&live.attributes, &wanted)),
+        observed: enacted.live.map_or(Value::Null, |live| recorded_view(&live, &wanted)),
         desired: fingerprinted.filter(|_| !deletes),
         identity: enacted.identity,
     })
@@ -127,6 +147,41 @@ async fn adopt(apply: &Apply<'_>, change: &Change, sink: &Sink<'_>) -> Result<En
     with_retries(apply, change, step, sink).await
 }
 
+/// Writes the annotation of its owner on a namespace that lacks it. Nothing else of it changes.
+async fn stamp(apply: &Apply<'_>, change: &Change, sink: &Sink<'_>) -> Result<Option<Live>, StepFailure> {
+    let annotations = |form: &Option<Value>| form.as_ref().map(|form| form["metadata"]["annotations"].clone());
+    let (Some(form), Some(wanted)) = (&change.after, annotations(&change.after)) else { return Ok(None) };
+    let there = annotations(&change.before).unwrap_or_default();
+    let is_missing = |(name, value): (&String, &Value)| !value.is_null() && there.get(name) != Some(value);
+    if !wanted.as_object().is_some_and(|wanted| wanted.iter().any(is_missing)) {
+        return Ok(None);
+    }
+    let object = crate::diff::without_nulls(form);
+    Ok(with_retries(apply, change, update_of(change, object), sink).await?.live)
+}
+
+/// Takes off a namespace that stays what we put on it, the annotation of its owner first of all: somebody else may have it.
+async fn give_back(apply: &Apply<'_>, change: &Change, sink: &Sink<'_>) -> Result<Enacted, StepFailure> {
+    let object = serde_json::json!({
+        "apiVersion": change.key.resource_type.api_version(),
+        "kind": change.key.resource_type.kind(),
+        "metadata": {"name": &*change.key.name},
+    });
+    with_retries(apply, change, update_of(change, object), sink).await
+}
+
+fn update_of(change: &Change, object: Value) -> Step {
+    Step {
+        target: change.target.clone(),
+        address: change.address.clone(),
+        key: change.key.clone(),
+        operation: Operation::Update,
+        object: Some(object),
+        expected_uid: change.expected_uid.clone(),
+        force_conflicts: true,
+    }
+}
+
 async fn with_retries(
     apply: &Apply<'_>,
     change: &Change,
@@ -138,7 +193,7 @@ async fn with_retries(
     loop {
         let error = match apply.provider.enact(&step).await {
             Ok(enacted) => return Ok(enacted),
-            Err(error) => error,
+            Err(error) => error.redacted(apply.secrets),
         };
         match error {
             EnactError::Transient(error) if attempt < apply.options.attempts => {
@@ -194,8 +249,9 @@ pub(crate) async fn wait_until_ready(apply: &Apply<'_>, change: &Change, sink: &
                 failures += 1;
                 Readiness::Progressing(error)
             }
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(redact(&error.to_string(), apply.secrets)),
         };
+        let readiness = readiness.redacted(apply.secrets);
         match &readiness {
             Readiness::Ready => return Ok(()),
             Readiness::Failed(why) => return Err(why.clone()),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::apply::ports::{Operation, Readiness};
+use crate::plan::dry_run::Deviation;
 
 /// Something that happened during an apply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,13 @@ pub enum Event {
         readiness: Readiness,
         /// How long it has been waited for.
         waited: Duration,
+    },
+    /// A server made fields of an object otherwise than asked for; that is accepted, and said once.
+    Deviated {
+        /// Of which resource.
+        address: Address,
+        /// Which fields, secrets masked.
+        fields: Vec<Deviation>,
     },
     /// A step ended well.
     Done {

@@ -1,6 +1,8 @@
 //! Applying: doing exactly what a plan says, one durable step at a time.
 
+mod deviation;
 pub mod drive;
+pub mod dry_run;
 mod enact;
 pub mod event;
 pub mod options;
@@ -9,6 +11,7 @@ mod record;
 pub mod schedule;
 
 pub use drive::{drive, scopes};
+pub use dry_run::dry_run;
 pub use event::{Event, Outcome};
 pub use options::{Apply, ApplyError, ApplyOptions, Stop};
 pub use ports::{

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::{Address, ObjectKey, ResourceType, Scope};
+use crate::redact::redact;
 use crate::resource::{ClusterIdentity, Live, Target, World};
+use crate::secret::SecretValues;
 use crate::state::{JournalRecord, State};
 use crate::value::Digest;
 
@@ -110,6 +112,33 @@ pub enum Readiness {
     Progressing(String),
     /// It will not without help, and why.
     Failed(String),
+}
+
+impl EnactError {
+    /// The same without secrets in its text: what refuses an object may repeat what was sent.
+    #[must_use]
+    pub fn redacted(self, secrets: &SecretValues) -> Self {
+        let clean = |text: String| redact(&text, secrets);
+        match self {
+            Self::Transient(text) => Self::Transient(clean(text)),
+            Self::Stale(text) => Self::Stale(clean(text)),
+            Self::Refused(text) => Self::Refused(clean(text)),
+            Self::Unreachable(text) => Self::Unreachable(clean(text)),
+            exists @ Self::Exists { .. } => exists,
+        }
+    }
+}
+
+impl Readiness {
+    /// The same without secrets in its text.
+    #[must_use]
+    pub fn redacted(self, secrets: &SecretValues) -> Self {
+        match self {
+            Self::Ready => Self::Ready,
+            Self::Progressing(why) => Self::Progressing(redact(&why, secrets)),
+            Self::Failed(why) => Self::Failed(redact(&why, secrets)),
+        }
+    }
 }
 
 /// The world: what a plan looks at and an apply acts on.
@@ -240,11 +269,28 @@ pub trait StateStore: Send + Sync {
     /// Whatever keeps them from being durable.
     fn append(&self, scope: &Scope, records: &[JournalRecord]) -> Result<(), StateError>;
 
+    /// Appends records to the journals of several scopes, all of them durable when it returns. What clusters are told is
+    /// durable before anything of their deployments is written; after an error any of the rest may be.
+    ///
+    /// # Errors
+    /// As [`StateStore::append`].
+    fn append_all(&self, records: &BTreeMap<Scope, Vec<JournalRecord>>) -> Result<(), StateError> {
+        records.iter().try_for_each(|(scope, records)| self.append(scope, records))
+    }
+
     /// Folds the journal into a new snapshot with the next serial, and returns that serial.
     ///
     /// # Errors
     /// Whatever keeps it from being durable; the old snapshot and the journal stay as they were.
     fn fold(&self, scope: &Scope) -> Result<u64, StateError>;
+
+    /// Folds the journals of several scopes. After an error any of them may be folded.
+    ///
+    /// # Errors
+    /// As [`StateStore::fold`].
+    fn fold_all(&self, scopes: &BTreeSet<Scope>) -> Result<(), StateError> {
+        scopes.iter().try_for_each(|scope| self.fold(scope).map(|_| ()))
+    }
 
     /// The scope's state is archived: the deployment is destroyed and nothing of it is left.
     ///

@@ -55,8 +55,8 @@ impl<'a> Recorder<'a> {
         &self.identities
     }
 
-    fn append(&self, records: Records) -> Result<(), StateError> {
-        records.into_iter().try_for_each(|(scope, records)| self.apply.store.append(&scope, &records))
+    fn append(&self, records: &Records) -> Result<(), StateError> {
+        self.apply.store.append_all(records)
     }
 
     /// The operation begins: tenants join the register before anything of theirs exists.
@@ -103,7 +103,7 @@ impl<'a> Recorder<'a> {
             let record = JournalRecord::Completed { address: address.clone() };
             records.entry(address.scope.clone()).or_default().push(record);
         }
-        self.append(records)
+        self.append(&records)
     }
 
     /// Steps are about to start: durable when this returns.
@@ -130,7 +130,7 @@ impl<'a> Recorder<'a> {
                 desired: self.fingerprinted(change),
             });
         }
-        self.append(records)
+        self.append(&records)
     }
 
     fn fingerprinted(&self, change: &Change) -> Option<serde_json::Value> {
@@ -186,7 +186,7 @@ impl<'a> Recorder<'a> {
             }
             list.push(record);
         }
-        self.append(records)
+        self.append(&records)
     }
 
     /// A Job is known to have completed.
@@ -217,11 +217,13 @@ impl<'a> Recorder<'a> {
             let record = JournalRecord::End { time: self.apply.clock.now() };
             records.entry(scope.clone()).or_default().push(record);
         }
-        self.append(records)?;
-        for scope in &self.scopes {
-            self.apply.store.fold(scope)?;
-            if plan.mode == Mode::Destroy && is_empty(&self.apply.store.load(scope)?) {
-                self.apply.store.archive(scope)?;
+        self.append(&records)?;
+        self.apply.store.fold_all(&self.scopes)?;
+        if plan.mode == Mode::Destroy {
+            for scope in &self.scopes {
+                if is_empty(&self.apply.store.load(scope)?) {
+                    self.apply.store.archive(scope)?;
+                }
             }
         }
         Ok(())

@@ -46,9 +46,8 @@ fn collision(
 type BorrowedKey<'a> = (ResourceType, &'a str, &'a str);
 
 fn borrowed_key(resource: &Resource) -> BorrowedKey<'_> {
-    let metadata = &resource.attributes["metadata"];
-    let text = |member: &str| metadata[member].as_str().unwrap_or_default();
-    (resource.address.resource_type, text("namespace"), text("name"))
+    let (namespace, name) = resource.attributes.namespace_and_name();
+    (resource.address.resource_type, namespace, name)
 }
 
 fn objects(deployments: &[&CompiledDeployment], findings: &mut Vec<Finding>) {
@@ -111,16 +110,19 @@ fn hosts(deployments: &[&CompiledDeployment], findings: &mut Vec<Finding>) {
 }
 
 fn node_ports(target: &Target, deployments: &[&CompiledDeployment], findings: &mut Vec<Finding>) {
-    let mut seen: HashMap<(u64, &str), (&CompiledDeployment, &Resource)> = HashMap::new();
+    let mut seen: HashMap<(u64, String), (&CompiledDeployment, &Resource)> = HashMap::new();
     for deployment in deployments {
         let services = deployment.resources.iter().filter(|it| it.address.resource_type == ResourceType::Service);
-        for service in services {
-            let ports = service.attributes["spec"]["ports"].as_array().map(Vec::as_slice).unwrap_or_default();
+        // Hardly any Service has one, and looking into all of them would unpack all of them.
+        for service in services.filter(|it| it.attributes.may_have_member("nodePort")) {
+            let attributes = service.attributes.value();
+            let ports = attributes["spec"]["ports"].as_array().map(Vec::as_slice).unwrap_or_default();
             for port in ports {
                 let Some(number) = port["nodePort"].as_u64() else { continue };
-                let protocol = port["protocol"].as_str().unwrap_or("TCP");
-                let Some((other, earlier)) = seen.get(&(number, protocol)) else {
-                    seen.insert((number, protocol), (deployment, service));
+                let protocol = port["protocol"].as_str().unwrap_or("TCP").to_owned();
+                let claim = (number, protocol);
+                let Some((other, earlier)) = seen.get(&claim) else {
+                    seen.insert(claim, (deployment, service));
                     continue;
                 };
                 if other.name == deployment.name {

@@ -68,7 +68,7 @@ impl Builder<'_> {
         object["kind"] = resource_type.kind().into();
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let mut resource = Resource::new(self.address(resource_type, name), Value::Null);
-        resource.attributes = object;
+        resource.attributes = object.into();
         resource.needs = needs;
         resource.needs.push(match resource_type.is_namespaced() {
             true => self.address(ResourceType::Namespace, NAMESPACE),

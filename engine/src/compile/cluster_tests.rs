@@ -43,8 +43,8 @@ fn state_of(compiled: &ClusterCompilation) -> State {
             uid: "u".into(),
             needs: resource.needs.clone(),
             status: Status::Settled,
-            desired: Body::of(resource.attributes.clone()),
-            observed: Body::of(resource.attributes.clone()),
+            desired: Body::of(resource.attributes.value().into_owned()),
+            observed: Body::of(resource.attributes.value().into_owned()),
             completed: false,
         };
         state.resources.insert(resource.address.clone(), recorded);
@@ -61,9 +61,10 @@ fn find<'a>(compiled: &'a ClusterCompilation, resource_type: ResourceType, name:
     resources.find(|it| it.address.resource_type == resource_type && it.address.short_name() == name)
 }
 
-fn caddy_image(compiled: &ClusterCompilation) -> &str {
+fn caddy_image(compiled: &ClusterCompilation) -> String {
     let deployment = find(compiled, ResourceType::Deployment, "caddy-ingress-controller").unwrap();
-    deployment.attributes["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap()
+    let attributes = deployment.attributes.value();
+    attributes["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
 }
 
 fn codes(compiled: &ClusterCompilation) -> Vec<Code> {
@@ -113,7 +114,7 @@ fn only_a_changed_wish_moves_a_contested_knob() {
     assert_eq!(caddy_image(&both), "caddy:2");
     // The conflict ends: what is left is followed.
     let ended = compile(&again.tenants, planned(&[("b", without_image())]), Some(&state));
-    assert_eq!((caddy_image(&ended), codes(&ended)), ("caddy:1", vec![]));
+    assert_eq!((caddy_image(&ended).as_str(), codes(&ended)), ("caddy:1", vec![]));
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn an_unpinned_node_image_is_the_recorded_one() {
     let state = state_of(&first);
     let later = compile(&first.tenants, planned(&[("a", tenant(|_| ()))]), Some(&state));
     let cluster = later.resources.first().unwrap();
-    assert_eq!(cluster.attributes["image"], "kindest/node:v1.31");
+    assert_eq!(cluster.attributes.value()["image"], "kindest/node:v1.31");
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn unwished_mounts_and_ports_stay_with_a_note() {
     });
     let moved = compile(&first.tenants, planned(&[("a", moved)]), Some(&state));
     let mount = find(&moved, ResourceType::KindMount, "/mnt/data").unwrap();
-    assert_eq!(mount.attributes["hostPath"], "/opt/other");
+    assert_eq!(mount.attributes.value()["hostPath"], "/opt/other");
 }
 
 #[test]

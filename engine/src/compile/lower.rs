@@ -144,6 +144,7 @@ pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (Compile
     resources.extend(std::mem::take(&mut context.config_maps.by_volume).into_values().map(|map| map.resource));
     for resource in &mut resources {
         settle(resource);
+        resource.attributes.pack();
     }
     resources.sort_unstable_by(|left, right| left.address.cmp(&right.address));
     resources.dedup_by(|next, kept| {

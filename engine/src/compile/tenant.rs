@@ -56,7 +56,7 @@ pub(super) fn tenant(context: &Context<'_>, workloads: &[(&Resource, u32)]) -> (
     let mut hosts: Vec<String> = spec.http_proxy.iter().map(|proxy| proxy.host_name.value.clone()).collect();
     hosts.sort_unstable();
     hosts.dedup();
-    let name_of = |resource: &Resource| resource.attributes["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let name_of = |resource: &Resource| resource.attributes.namespace_and_name().1.to_owned();
     let tenant = Tenant {
         restoring: false,
         deployment_id: checked.identity.deployment_id.clone(),

@@ -98,8 +98,7 @@ fn visit<'a>(value: &'a Value, parent: &str, path: &mut String, enter: &mut impl
             }
         }
         Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                let key = item_key(parent, item, items, index);
+            for (item, key) in items.iter().zip(item_keys(parent, items)) {
                 path.push('[');
                 path.push_str(&key);
                 path.push(']');
@@ -126,15 +125,19 @@ pub fn push_key(path: &mut String, key: &str) {
     }
 }
 
-/// The merge key of a list item, by the key of its list; the index where Kubernetes has none or keys repeat.
-///
-/// What stands in brackets for it in a path. `parent` is the map key the list is found under.
+/// What stands in brackets for each item of a list: its merge key, or its index where Kubernetes has none. `parent` is the
+/// map key the list is found under.
 #[must_use]
-pub fn item_key(parent: &str, item: &Value, items: &[Value], index: usize) -> String {
-    let Some(key) = merge_key(parent, item) else { return index.to_string() };
-    // Keys that repeat (Kubernetes lets some) get their position among the equal ones.
-    let earlier = items.iter().take(index).filter(|other| merge_key(parent, other).as_ref() == Some(&key)).count();
-    if earlier == 0 { key } else { format!("{key}#{}", earlier + 1) }
+pub fn item_keys(parent: &str, items: &[Value]) -> Vec<String> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let key_of = |(index, item): (usize, &Value)| {
+        let Some(key) = merge_key(parent, item) else { return index.to_string() };
+        // Keys that repeat (Kubernetes lets some) get their position among the equal ones.
+        let earlier = seen.entry(key.clone()).or_default();
+        *earlier += 1;
+        if *earlier == 1 { key } else { format!("{key}#{earlier}") }
+    };
+    items.iter().enumerate().map(key_of).collect()
 }
 
 /// The merge key of a list item by itself, whatever else the list holds; `None` where Kubernetes has none.
@@ -167,6 +170,22 @@ pub fn merge_key(parent: &str, item: &Value) -> Option<String> {
     }
 }
 
+/// The value without members that are null.
+#[must_use]
+pub fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => Value::Object(
+            members
+                .iter()
+                .filter(|(_, member)| !member.is_null())
+                .map(|(key, member)| (key.clone(), without_nulls(member)))
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
+}
+
 /// Replaces the leaf or subtree at a path; nothing happens where there is none.
 pub fn replace_at(value: &mut Value, path: &str, new: &Value) -> bool {
     let mut current = String::with_capacity(96);
@@ -190,8 +209,7 @@ fn replace_below(value: &mut Value, parent: &str, current: &mut String, path: &s
             done
         }),
         Value::Array(items) => {
-            let keys: Vec<String> =
-                items.iter().enumerate().map(|(index, item)| item_key(parent, item, items, index)).collect();
+            let keys = item_keys(parent, items);
             items.iter_mut().zip(keys).any(|(item, key)| {
                 current.push('[');
                 current.push_str(&key);

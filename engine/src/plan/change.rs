@@ -100,6 +100,8 @@ pub enum Reason {
     },
     /// It is no longer asked for, and already gone.
     AlreadyGone,
+    /// It was there before this deployment and is not ours to delete.
+    NotOurs,
     /// An earlier operation on it was interrupted; it is brought to its end.
     Interrupted,
     /// A completed Job: its absence is no reason to run it again.
@@ -164,7 +166,7 @@ pub struct Change {
     pub needed: Vec<Address>,
     /// The uid the object must have for an update or delete to be ours.
     pub expected_uid: Option<String>,
-    /// Whether it exists only as far as state knows: nobody looked, or nobody could.
+    /// Whether it exists, or does not, only as far as state knows: nobody looked, or nobody could.
     pub assumed: bool,
     /// Whether fields that another manager took are taken back (shown as LAC403).
     pub force_conflicts: bool,
@@ -187,7 +189,7 @@ pub struct Drift {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriftKind {
-    /// Fields of ours changed or were removed.
+    /// Fields of ours changed or were removed, or others came in.
     Changed,
     /// The object is gone.
     Removed,
@@ -210,6 +212,12 @@ pub struct DriftField {
     pub manager: String,
     /// Since when, RFC 3339; empty when unknown.
     pub time: String,
+    /// Whether it is no field of ours: somebody put it into an object of ours, and it stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub added: bool,
+    /// Whether the manager is only the one who changed the object last: nobody owns a field that is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probably: bool,
 }
 
 impl fmt::Display for Action {

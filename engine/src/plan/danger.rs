@@ -18,12 +18,13 @@ use crate::resource::{Target, UnknownReason};
 pub fn dangers(judgement: &Judgement<'_>, forecast: &[VolumeForecast], radius: &[BlastRadius]) -> Vec<Finding> {
     let mut findings = Vec::new();
     identity(judgement, &mut findings);
-    ownership(judgement, &mut findings);
+    crate::plan::danger_ownership::ownership(judgement, &mut findings);
     crate::plan::danger_cluster::cluster(judgement, radius, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
     secrets(judgement, &mut findings);
     state(judgement, &mut findings);
+    crate::plan::danger_unseen::unlisted(judgement, &mut findings);
     findings
 }
 
@@ -34,7 +35,29 @@ pub fn unknown_text(reason: &UnknownReason) -> String {
         UnknownReason::Offline => "nobody looked (offline)".to_owned(),
         UnknownReason::Unreachable(detail) => format!("it cannot be reached: {detail}"),
         UnknownReason::Forbidden(detail) => format!("it does not tell us: {detail}"),
-        UnknownReason::OtherIdentity(detail) => detail.clone(),
+        UnknownReason::Failed(detail) => format!("it did not answer well: {detail}"),
+        UnknownReason::NotServed(detail)
+        | UnknownReason::NotConfigured(detail)
+        | UnknownReason::OtherIdentity(detail) => detail.clone(),
+    }
+}
+
+/// What to do about something that is not known.
+#[must_use]
+pub const fn unknown_help(reason: &UnknownReason) -> &'static str {
+    match reason {
+        UnknownReason::Offline => "leave out `--offline` to have it looked at",
+        UnknownReason::Unreachable(_) | UnknownReason::Failed(_) => {
+            "run it again when it answers; what was not seen never counts as deleted"
+        }
+        UnknownReason::Forbidden(_) => {
+            "use credentials with the permissions that the page \"Permissions\" of the book lists"
+        }
+        UnknownReason::NotServed(_) => "have the server serve that version of its API, or use one that does",
+        UnknownReason::NotConfigured(_) => {
+            "put its kubeconfig.yml into the deployment directory (`kube-config:` in the spec), or name it with `--kubeconfig` or `--context`"
+        }
+        UnknownReason::OtherIdentity(_) => "reach the cluster that is recorded",
     }
 }
 
@@ -46,17 +69,19 @@ fn identity(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
         let Belief::Doubted(UnknownReason::OtherIdentity(detail)) = belief else { continue };
         let name = target.name();
         let recorded = identity_state(judgement.input, target).and_then(|state| state.identity.as_ref());
-        let mut finding = Finding::new(
-            Code::ForeignCluster,
-            format!("the cluster `{name}` is not the one that is recorded: {detail}"),
-        )
-        .about(name);
+        let subject = match target {
+            Target::Kind(name) => format!("the cluster `{name}`"),
+            Target::Kubernetes(_) => target_text(target),
+        };
+        let mut finding =
+            Finding::new(Code::ForeignCluster, format!("{subject} is not the one that is recorded: {detail}"))
+                .about(name);
         if let Some(recorded) = recorded {
-            finding = finding.help(format!(
-                "recorded: node {}, kube-system {}",
-                short(&recorded.node),
-                short(&recorded.kube_system)
-            ));
+            let node = match target {
+                Target::Kind(_) => format!("node {}, ", short(&recorded.node)),
+                Target::Kubernetes(_) => String::new(),
+            };
+            finding = finding.help(format!("recorded: {node}kube-system {}", short(&recorded.kube_system)));
         }
         findings.push(
             finding
@@ -138,7 +163,9 @@ fn same_hosts(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn target_text(target: &Target) -> String {
+/// What people call a target.
+#[must_use]
+pub fn target_text(target: &Target) -> String {
     match target {
         Target::Kind(name) => format!("the kind cluster `{name}`"),
         Target::Kubernetes(name) => format!("the Kubernetes of `{name}`"),
@@ -149,116 +176,6 @@ fn short(text: &str) -> &str {
     text.get(..12).unwrap_or(text)
 }
 
-fn ownership(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
-    for (address, judged) in &judgement.resources {
-        match judged.verdict.finding {
-            Some(Code::ObjectExists) => findings.push(object_exists(judgement, address, judged)),
-            Some(Code::ObjectRemade) if address.resource_type == ResourceType::KindCluster => {
-                let told = judgement.beliefs.get(judged.item.target);
-                if !matches!(told, Some(Belief::Doubted(UnknownReason::OtherIdentity(_)))) {
-                    let name = address.short_name();
-                    findings.push(
-                        Finding::new(
-                            Code::ForeignCluster,
-                            format!("the cluster `{name}` is not the one that is recorded: its node is another one"),
-                        )
-                        .about(name)
-                        .help("if it is the right one (restored, or made by hand), take it over: laconic import"),
-                    );
-                }
-            }
-            Some(Code::ObjectRemade) => findings.push(
-                Finding::new(
-                    Code::ObjectRemade,
-                    format!("`{address}` was deleted and made again by somebody else ({})", managers(judged)),
-                )
-                .about(address.to_string())
-                .at_maybe(judged.item.desired.and_then(|desired| desired.place.as_ref()))
-                .help("take the new object over: laconic import")
-                .help("or delete it, and the next apply makes ours again"),
-            ),
-            Some(Code::JobAlreadyRan) => findings.push(
-                Finding::new(
-                    Code::JobAlreadyRan,
-                    format!("`{address}` has completed; its changed template does not run"),
-                )
-                .about(address.to_string())
-                .at_maybe(judged.item.desired.and_then(|desired| desired.place.as_ref()))
-                .help(format!("run it again with: --replace='{address}'")),
-            ),
-            _ => {}
-        }
-        if judged.verdict.action.is_change() && judged.verdict.action != Action::Import {
-            taken_fields(address, judged, findings);
-        }
-    }
-}
-
-fn managers(judged: &Judged<'_>) -> String {
-    let names: BTreeSet<&str> = judged
-        .item
-        .live
-        .map(|live| live.owners.iter().map(|owner| owner.manager.as_str()).collect())
-        .unwrap_or_default();
-    if names.is_empty() { "by an unknown manager".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
-}
-
-fn object_exists(judgement: &Judgement<'_>, address: &Address, judged: &Judged<'_>) -> Finding {
-    let place = judged.item.desired.and_then(|desired| desired.place.as_ref());
-    let owner = judged.item.live.and_then(|live| {
-        live.attributes.pointer("/metadata/annotations/laconic.com~1deployment-dir").and_then(|dir| dir.as_str())
-    });
-    let directory = judgement
-        .input
-        .deployments
-        .iter()
-        .find(|deployment| Scope::deployment(&deployment.name) == address.scope)
-        .map(|deployment| deployment.tenant.directory.as_str());
-    if address.resource_type == ResourceType::Namespace
-        && let (Some(owner), Some(directory)) = (owner, directory)
-        && owner != directory
-    {
-        let namespace = address.short_name();
-        return Finding::new(
-            Code::NamespaceOwned,
-            format!("the namespace `{namespace}` belongs to the deployment directory {owner}, this one is {directory}"),
-        )
-        .about(address.to_string())
-        .at_maybe(place)
-        .help("give this deployment a namespace of its own in spec.yml: `namespace: NAME`");
-    }
-    if address.resource_type == ResourceType::KindCluster {
-        return Finding::new(
-            Code::ObjectExists,
-            format!("a kind cluster `{}` runs and no state records it", address.short_name()),
-        )
-        .about(address.to_string())
-        .at_maybe(place)
-        .help("take it over with everything of this deployment on it: laconic import");
-    }
-    Finding::new(Code::ObjectExists, format!("`{address}` exists and no state records it ({})", managers(judged)))
-        .about(address.to_string())
-        .at_maybe(place)
-        .help("take it over: laconic import")
-}
-
-fn taken_fields(address: &Address, judged: &Judged<'_>, findings: &mut Vec<Finding>) {
-    for field in judged.comparison.drift.iter().filter(|field| !field.manager.is_empty()) {
-        let changed = judged.comparison.differences.iter().find(|one| one.path == field.path);
-        let Some(changed) = changed else { continue };
-        let since = if field.time.is_empty() { String::new() } else { format!(" since {}", field.time) };
-        findings.push(
-            Finding::new(
-                Code::FieldsTaken,
-                format!("`{address}`: {} is owned by {}{since} and will be taken back", field.path, field.manager),
-            )
-            .about(address.to_string())
-            .at_maybe(changed.place.as_ref())
-            .help(format!("to leave it to them, say so in spec.yml: `ignore: [\"{address}:{}\"]`", field.path)),
-        );
-    }
-}
-
 fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     for (address, judged) in &judgement.resources {
         let template_changes =
@@ -267,9 +184,10 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             });
         let Some(desired) = judged.item.desired else { continue };
         if address.resource_type == ResourceType::Deployment {
-            let recreate = desired.attributes.pointer("/spec/strategy/type").is_some_and(|kind| kind == "Recreate");
+            let recreate =
+                || desired.attributes.value().pointer("/spec/strategy/type").is_some_and(|kind| kind == "Recreate");
             let down = match judged.verdict.action {
-                Action::Update => recreate && template_changes,
+                Action::Update => template_changes && recreate(),
                 // With its cluster everything goes down; that is said once, with the blast radius.
                 Action::Replace => !matches!(judged.verdict.reason, Reason::ClusterReplaced { .. }),
                 _ => false,
@@ -376,7 +294,7 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             );
         }
         if let Some(desired) = judged.item.desired.filter(|_| !input.offline) {
-            for source in crate::secret::sources(&desired.attributes) {
+            for source in desired.attributes.sources() {
                 let is_generated = matches!(source, crate::secret::SecretSource::Generated { .. });
                 if !is_generated && !input.secrets.contains_key(&source) {
                     unset.insert((address.scope.name().to_owned(), source.to_string()));
@@ -399,7 +317,7 @@ fn rotates(input: &crate::plan::PlanInput, judged: &Judged<'_>) -> bool {
     let sent = matches!(judged.verdict.action, Action::Create | Action::Update | Action::Replace);
     let was_used = judged.item.live.is_some() || judged.item.recorded.is_some_and(|recorded| !recorded.uid.is_empty());
     let missing = judged.item.desired.is_some_and(|desired| {
-        crate::secret::sources(&desired.attributes).iter().any(|source| {
+        desired.attributes.sources().iter().any(|source| {
             matches!(source, crate::secret::SecretSource::Generated { .. }) && !input.secrets.contains_key(source)
         })
     });
@@ -408,7 +326,8 @@ fn rotates(input: &crate::plan::PlanInput, judged: &Judged<'_>) -> bool {
 
 fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     let input = judgement.input;
-    for state in input.states.values().filter(|state| input.scopes().contains(&state.scope)) {
+    let scopes = input.scopes();
+    for state in input.states.values().filter(|state| scopes.contains(&state.scope)) {
         if let Some(interrupted) = &state.interrupted {
             let pending =
                 state.resources.values().filter(|recorded| recorded.status != crate::state::Status::Settled).count();
@@ -446,7 +365,8 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                         Code::NotConsulted,
                         format!("{subject} was not seen: {}; planned from the recorded state", unknown_text(reason)),
                     )
-                    .about(target.name()),
+                    .about(target.name())
+                    .help(unknown_help(reason)),
                 );
                 if target.kind_cluster().is_some() {
                     findings.push(
@@ -458,7 +378,8 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
         }
     }
     if input.mode == Mode::Import {
-        let nothing = judgement.resources.values().all(|judged| judged.item.presence != Presence::Present);
+        // What could not be looked at is not what is not there.
+        let nothing = judgement.resources.values().all(|judged| judged.item.presence == Presence::Absent);
         if nothing {
             findings.push(Finding::new(Code::NotConsulted, "nothing was found that could be imported"));
         }

@@ -9,7 +9,7 @@ use crate::plan::change::{FieldDifference, Reason};
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::BlastRadius;
 use crate::plan::planner::{Judgement, live_cluster};
-use crate::resource::Target;
+use crate::resource::{Observed, Target};
 
 /// Namespaces that every cluster has, and the Caddy system's own.
 const OWN_NAMESPACES: [&str; 6] =
@@ -102,7 +102,7 @@ fn mount_missing(
         .resources
         .get(&Address::kind_cluster(name))
         .and_then(|judged| judged.item.desired)
-        .and_then(|cluster| host_path(&cluster.attributes, container_path));
+        .and_then(|cluster| host_path(&cluster.attributes.value(), container_path));
     let running = live_cluster(judgement.input, target).map(|live| &live.attributes).or_else(|| {
         let recorded = judgement.resources.get(&Address::kind_cluster(name))?.item.recorded?;
         recorded.desired.value.as_deref()
@@ -211,8 +211,23 @@ fn unreadable(judgement: &Judgement<'_>, name: &str, findings: &mut Vec<Finding>
     }
 }
 
+/// The kinds of objects that somebody may miss after their cluster was made anew.
+#[must_use]
+pub const fn is_survivor_kind(resource_type: ResourceType) -> bool {
+    matches!(
+        resource_type,
+        ResourceType::Namespace | ResourceType::PersistentVolumeClaim | ResourceType::Secret | ResourceType::Deployment
+    )
+}
+
 fn unrecorded(judgement: &Judgement<'_>, target: &Target, name: &str, consent: Consent, findings: &mut Vec<Finding>) {
-    let Some(Ok(objects)) = judgement.input.world.get(target).map(|observed| &observed.objects) else { return };
+    let Some(observed) = judgement.input.world.get(target) else { return };
+    // A cluster that is not there holds nothing.
+    if matches!(observed.cluster, Observed::Absent) {
+        return;
+    }
+    findings.extend(crate::plan::danger_unseen::unseen_on_cluster(target, name, observed, consent.clone()));
+    let Ok(objects) = &observed.objects else { return };
     let recorded: BTreeSet<&ObjectKey> = judgement
         .input
         .states
@@ -221,15 +236,7 @@ fn unrecorded(judgement: &Judgement<'_>, target: &Target, name: &str, consent: C
         .collect();
     let unrecorded: Vec<&ObjectKey> = objects
         .keys()
-        .filter(|key| {
-            matches!(
-                key.resource_type,
-                ResourceType::Namespace
-                    | ResourceType::PersistentVolumeClaim
-                    | ResourceType::Secret
-                    | ResourceType::Deployment
-            )
-        })
+        .filter(|key| is_survivor_kind(key.resource_type))
         .filter(|key| !OWN_NAMESPACES.contains(&&*key.namespace) && !OWN_NAMESPACES.contains(&&*key.name))
         .filter(|key| !recorded.contains(key))
         .collect();

@@ -67,6 +67,8 @@ pub struct Facts<'a> {
     pub replace_requested: bool,
     /// Whether the deployment is being destroyed.
     pub destroying: bool,
+    /// Whether it was there before us and is not ours to delete.
+    pub stays: bool,
 }
 
 /// What is to be done, and why.
@@ -126,6 +128,9 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
         // Made again under our name: ours only if an interrupted operation of this state made it.
         (false, Some(Status::Settled | Status::Pending(Action::Update | Action::Delete)), Presence::RemadeByUs)
         | (false, Some(_), Presence::RemadeByOthers) => Verdict::refuse(Code::ObjectRemade),
+        (false, Some(_), Presence::Present | Presence::RemadeByUs | Presence::Unknown) if facts.stays => {
+            Verdict::new(Action::Forget, Reason::NotOurs)
+        }
         (false, Some(_), Presence::Present | Presence::RemadeByUs | Presence::Unknown) => {
             Verdict::new(Action::Delete, if facts.destroying { Reason::Destroyed } else { Reason::NotDesired })
         }
@@ -197,6 +202,7 @@ mod tests {
             import: false,
             replace_requested: false,
             destroying: false,
+            stays: false,
         }
     }
 
@@ -215,6 +221,20 @@ mod tests {
             for (presence, action) in PRESENCES.into_iter().zip(actions) {
                 let verdict = decide(facts(desired, recorded.then_some(&settled), presence));
                 assert_eq!(verdict.action, action, "{desired} {recorded} {presence:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_there_before_us_is_let_go_and_not_deleted() {
+        let settled = Status::Settled;
+        for presence in [Presence::Present, Presence::RemadeByUs, Presence::Unknown] {
+            for destroying in [true, false] {
+                let verdict = decide(Facts { stays: true, destroying, ..facts(false, Some(&settled), presence) });
+                // Made again is another question, which a refusal asks.
+                if verdict.finding.is_none() {
+                    assert_eq!((verdict.action, verdict.reason), (Action::Forget, Reason::NotOurs));
+                }
             }
         }
     }

@@ -4,9 +4,10 @@
 use serde_json::Value;
 
 use crate::address::{Address, ResourceType};
-use crate::diff::{Fields, difference_paths, flatten, forces_replacement, is_order_path, project, same};
+use crate::diff::{Fields, difference_paths, flatten, forces_replacement, is_order_path, same};
 use crate::plan::change::{Action, DifferenceOrigin, DriftField, FieldDifference};
 use crate::plan::decide::{FieldVerdict, Presence};
+use crate::plan::foreign::{additions, probable_remover, recorded_view};
 use crate::plan::survey::Item;
 use crate::resource::{Live, Resource};
 use crate::secret::{Fingerprinter, mask_observed};
@@ -44,7 +45,6 @@ pub fn is_ignored(rules: &[String], address: &Address, path: &str) -> bool {
 pub fn compare(
     address: &Address,
     item: &Item<'_>,
-    desired_digest: Digest,
     ignored: &[String],
     fingerprinter: Option<&Fingerprinter>,
 ) -> Comparison {
@@ -54,15 +54,14 @@ pub fn compare(
         Presence::RemadeByOthers | Presence::Absent | Presence::Unknown => None,
     };
     if let Some(live) = live.filter(|_| is_remade(recorded, item.presence)) {
-        let masked = masked(live, &[&desired.attributes], fingerprinter);
+        let masked = masked(live, &[&desired.attributes.value()], fingerprinter);
         return against_live(address, desired, &masked, ignored);
     }
-    let same_intent = desired_digest == recorded.desired.digest;
+    let same_intent = desired.digest() == recorded.desired.digest;
     // With the same intent the owned fields are the desired ones, and digests alone can tell that nothing drifted.
     if same_intent {
         let undrifted = live.is_none_or(|live| {
-            let projection = project(&live.attributes, &desired.attributes);
-            Digest::of(&projection) == recorded.observed.digest
+            Digest::of(&recorded_view(live, &desired.attributes.value())) == recorded.observed.digest
         });
         if undrifted {
             return Comparison::default();
@@ -76,7 +75,8 @@ pub fn compare(
     }
     let (Some(old), Some(last_seen)) = (&recorded.desired.value, &recorded.observed.value) else { return comparison };
     let old_fields = flatten(old);
-    let new_fields = flatten(&desired.attributes);
+    let wanted = desired.attributes.value();
+    let new_fields = flatten(&wanted);
     let mut found: Vec<FieldDifference> = Vec::new();
     for path in difference_paths(&old_fields, &new_fields) {
         found.push(FieldDifference {
@@ -90,8 +90,12 @@ pub fn compare(
     }
     if let Some(live) = live {
         // What was a secret last time may be none now, and the other way around: no form of it is ever shown.
-        let masked = masked(live, &[old.as_ref(), &desired.attributes], fingerprinter);
+        let masked = masked(live, &[old.as_ref(), &wanted], fingerprinter);
         drift(&masked, &old_fields, &new_fields, last_seen, &mut found, &mut comparison.drift, desired);
+        let mut ours = old_fields.clone();
+        ours.extend(new_fields.clone());
+        let empty = serde_json::Map::new();
+        comparison.drift.extend(additions(&masked, &ours, last_seen.as_object().unwrap_or(&empty)));
     }
     let is_pending = recorded.status != Status::Settled;
     comparison.drift.retain(|field| !is_ignored(ignored, address, &field.path));
@@ -123,7 +127,7 @@ fn is_remade(recorded: &Recorded, presence: Presence) -> bool {
 
 fn against_live(address: &Address, desired: &Resource, live: &Live, ignored: &[String]) -> Comparison {
     let live_fields = flatten(&live.attributes);
-    let found = flatten(&desired.attributes)
+    let found = flatten(&desired.attributes.value())
         .into_iter()
         .filter(|(path, wanted)| !live_fields.get(path).is_some_and(|is| same(path, is, wanted)))
         .map(|(path, wanted)| FieldDifference {
@@ -204,12 +208,17 @@ fn drift(
             .iter()
             .filter(|owner| owner.manager != crate::plan::survey::FIELD_MANAGER)
             .find(|owner| owner.paths.contains(path));
+        let remover = if is.is_none() { probable_remover(live) } else { None };
+        let probably = owner.is_none() && remover.is_some();
+        let owner = owner.or(remover);
         drifted.push(DriftField {
             path: path.clone(),
             recorded: was.cloned(),
             observed: is.cloned(),
             manager: owner.map(|owner| owner.manager.clone()).unwrap_or_default(),
             time: owner.map(|owner| owner.time.clone()).unwrap_or_default(),
+            added: false,
+            probably,
         });
         // It leads to a change only where we still want something else than what is there now.
         let wanted = new_fields.get(path);
@@ -255,8 +264,8 @@ pub fn adopted(desired: &Value, live: &Value) -> Value {
                 crate::diff::replace_at(&mut adopted, &path, value);
             }
             Some(_) => {}
-            // Servers leave out what is false: its absence is as wanted.
-            None if wanted == Value::Bool(false) => {}
+            // Servers leave out what is false or an empty text: its absence is as wanted.
+            None if wanted == Value::Bool(false) || wanted == "" => {}
             None => {
                 crate::diff::replace_at(&mut adopted, &path, &Value::Null);
             }

@@ -189,6 +189,12 @@ pub struct Plan {
     pub register: Vec<RegisterChange>,
     /// Jobs that are seen to have completed and are not recorded so yet.
     pub completed_jobs: Vec<Address>,
+    /// The fields that are left to others, by deployment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ignored: BTreeMap<String, Vec<String>>,
+    /// The codes that are not reported and why not, by deployment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub suppressed: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether it was made against the simulated host.
     pub simulated: bool,
 }

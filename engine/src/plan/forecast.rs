@@ -124,7 +124,8 @@ fn claim_exists(judgement: &Judgement<'_>, deployment: &str, claim: &Address) ->
         // A tenant whose state could not be read has what the register says.
         None => true,
         Some(Some(recorded)) if !recorded.uid.is_empty() => true,
-        Some(_) => matches!(seen, Some(Presence::Present | Presence::RemadeByUs | Presence::RemadeByOthers)),
+        // An interrupted create of which nobody can tell whether it was done: better to fear for it than to forget it.
+        Some(_) => seen.is_some_and(|seen| seen != Presence::Absent),
     }
 }
 
@@ -142,7 +143,9 @@ fn judge_volume(
     let action = judgement.resources.get(&claim).map_or(Action::NoOp, |judged| judged.verdict.action);
     let claim_goes = matches!(action, Action::Delete | Action::Replace);
     let cluster_goes = judgement.fates.get(target);
+    let is_taken_over = action == Action::Import;
     let (verdict, because) = match (was, will) {
+        (None, Some(_)) if is_taken_over => (VolumeVerdict::Kept, VolumeReason::Untouched),
         (None, _) => (VolumeVerdict::New, VolumeReason::Created),
         (Some(VolumeStorage::Host(old)), Some(VolumeStorage::Host(new))) if old != new => {
             (VolumeVerdict::LeftBehind, VolumeReason::PathChanged(new.clone()))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{Address, Scope};
 use crate::compile::CompiledDeployment;
 use crate::finding::{Consent, Finding};
-use crate::plan::Mode;
+use crate::plan::{DryRunOutcome, Mode};
 use crate::resource::World;
 use crate::secret::Fingerprinter;
 use crate::secret::SecretValues;
@@ -39,8 +39,8 @@ pub struct PlanInput {
     pub secrets: SecretValues,
     /// Per deployment, what fingerprints its secrets; missing where the key is not here.
     pub fingerprinters: BTreeMap<String, Fingerprinter>,
-    /// Digests of the desired forms, computed once by [`crate::plan::prepare()`].
-    pub digests: BTreeMap<Address, Digest>,
+    /// What came of trying the changes of a first plan; empty before there is one.
+    pub dry_runs: BTreeMap<Address, DryRunOutcome>,
     /// Whether this runs against the simulated host.
     pub simulated: bool,
     /// Whether the cluster is never to be touched (`--skip-cluster-management`).
@@ -66,7 +66,7 @@ impl PlanInput {
             inputs_digest: String::new(),
             secrets: SecretValues::new(),
             fingerprinters: BTreeMap::new(),
-            digests: BTreeMap::new(),
+            dry_runs: BTreeMap::new(),
             simulated: false,
             skip_cluster: false,
             rerun_jobs: false,

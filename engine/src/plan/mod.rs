@@ -1,23 +1,32 @@
 //! Planning: what should happen, decided once and completely.
 
+pub mod adoption;
 pub mod blast_radius;
 pub mod cascade;
 pub mod change;
+pub mod change_writer;
 pub mod danger;
 pub mod danger_cluster;
+pub mod danger_dry_run;
+pub mod danger_ownership;
+pub mod danger_unseen;
 pub mod danger_volume;
 pub mod decide;
 pub mod difference;
 pub mod document;
 pub mod drift;
+pub mod dry_run;
 pub mod forecast;
+pub mod foreign;
 pub mod identify;
+pub mod ignored;
 pub mod input;
 pub mod lint;
 pub mod planner;
 pub mod prepare;
 pub mod register;
 pub mod rollout;
+pub mod stray;
 pub mod survey;
 
 pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Reason};
@@ -26,6 +35,7 @@ pub use document::{
     BlastRadius, Consulted, Mode, PLAN_FORMAT_VERSION, Plan, RegisterChange, StateReference, Summary, TenantImpact,
     VolumeForecast, VolumeReason, VolumeVerdict,
 };
+pub use dry_run::{Deviation, DryRunOutcome, DryRunRequest, dry_run_request};
 pub use input::{PlanInput, Requirements};
 pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};

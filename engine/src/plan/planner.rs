@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{Address, ResourceType, Scope};
 use crate::code::Severity;
 use crate::finding::Finding;
+use crate::plan::adoption::{kept_namespaces, unwanted};
 use crate::plan::cascade::cascade;
-use crate::plan::change::{Action, Change, DifferenceOrigin, Reason};
-use crate::plan::decide::{ClusterFate, Facts, Presence, Verdict, decide};
+use crate::plan::change::{Action, Change, Reason};
+use crate::plan::change_writer::write_change;
+use crate::plan::decide::{ClusterFate, Facts, Verdict, decide};
 use crate::plan::difference::{Comparison, compare};
 use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference};
 use crate::plan::survey::{
@@ -119,7 +121,9 @@ fn require_cluster_bodies(input: &PlanInput, composition: &Composition, requirem
     }
 }
 
-fn ignore_rules(input: &PlanInput) -> BTreeMap<Scope, Vec<String>> {
+/// The ignore rules of the planned deployments.
+#[must_use]
+pub fn ignore_rules(input: &PlanInput) -> BTreeMap<Scope, Vec<String>> {
     input
         .deployments
         .iter()
@@ -167,10 +171,20 @@ fn extra_resources(
             let scope = Scope::deployment(&deployment.name);
             let rollout = crate::plan::rollout::rollout(input, &deployment.resources, &scope);
             extra.extend(rollout.workloads.into_iter().map(|workload| (deployment.target.clone(), workload)));
+            if let Some(state) = input.states.get(&scope) {
+                let (kept, missing) = kept_namespaces(state, &deployment.resources, &scope);
+                extra.extend(kept.into_iter().map(|namespace| (deployment.target.clone(), namespace)));
+                if !missing.is_empty() {
+                    requirements.bodies.entry(scope.clone()).or_default().extend(missing);
+                }
+            }
             if !rollout.missing.is_empty() {
                 requirements.bodies.entry(scope).or_default().extend(rollout.missing);
             }
         }
+    }
+    if input.mode == Mode::Import {
+        extra.extend(unwanted(input));
     }
     let planned_names: BTreeSet<&str> = input.deployments.iter().map(|deployment| deployment.name.as_str()).collect();
     for (target, register) in registers(input) {
@@ -240,10 +254,9 @@ fn judge<'a>(
     requirements: &mut Requirements,
 ) -> Judged<'a> {
     let comparison = match (item.desired, item.recorded) {
-        (Some(desired), Some(_)) => {
+        (Some(_), Some(_)) => {
             let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
-            let digest = item.digest.unwrap_or_else(|| desired.digest());
-            compare(address, &item, digest, rules, input.fingerprinters.get(address.scope.name()))
+            compare(address, &item, rules, input.fingerprinters.get(address.scope.name()))
         }
         _ => Comparison::default(),
     };
@@ -264,6 +277,7 @@ fn judge<'a>(
         import: input.mode == Mode::Import,
         replace_requested: input.replace.contains(address),
         destroying: input.mode == Mode::Destroy,
+        stays: crate::plan::adoption::stays(address, item.recorded, item.live),
     });
     Judged { item, verdict, comparison, completed: live_completed || recorded_completed }
 }
@@ -293,9 +307,10 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     let mut changes: Vec<Change> = Vec::new();
     let mut unchanged = 0;
     let mut completed_jobs = Vec::new();
+    let ignored = ignore_rules(input);
     for (address, judged) in &judgement.resources {
         if judged.verdict.action.is_change() {
-            changes.push(change(address, judged));
+            changes.push(write_change(judgement, address, judged, &ignored));
         } else if judged.item.desired.is_some() || judged.item.recorded.is_some() {
             unchanged += 1;
         }
@@ -317,6 +332,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         findings.extend(compilation.findings.iter().filter(told).cloned());
     }
     findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius));
+    findings.extend(crate::plan::danger_dry_run::dry_runs(judgement, &changes));
     suppress(input, &mut findings);
     findings.sort_by(|left, right| {
         (std::cmp::Reverse(left.severity), left.code, &left.subject, &left.place, &left.message).cmp(&(
@@ -353,6 +369,18 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         consents_given: input.consents.clone(),
         register,
         completed_jobs,
+        ignored: input
+            .deployments
+            .iter()
+            .filter(|one| !one.ignored.is_empty())
+            .map(|one| (one.name.clone(), one.ignored.clone()))
+            .collect(),
+        suppressed: input
+            .deployments
+            .iter()
+            .filter(|one| !one.suppressed.is_empty())
+            .map(|one| (one.name.clone(), one.suppressed.clone()))
+            .collect(),
         simulated: input.simulated,
     };
     plan.id = crate::plan::identify::plan_id(&plan);
@@ -403,66 +431,6 @@ fn consulted(judgement: &Judgement<'_>) -> BTreeMap<Target, Consulted> {
             (target.clone(), consulted)
         })
         .collect()
-}
-
-fn change(address: &Address, judged: &Judged<'_>) -> Change {
-    let Judged { item, verdict, comparison, .. } = judged;
-    let action = verdict.action;
-    let before = match (item.live, item.recorded) {
-        (_, Some(recorded)) if action != Action::Create => recorded.desired.value.as_deref().cloned(),
-        (Some(live), None) => Some(live.attributes.clone()),
-        _ => None,
-    };
-    let mut after = item.desired.map(|desired| desired.attributes.clone());
-    if action == Action::Import
-        && let (Some(desired), Some(live)) = (item.desired, item.live)
-    {
-        after = Some(crate::plan::difference::adopted(&desired.attributes, &live.attributes));
-    }
-    if action == Action::Forget || action == Action::Delete {
-        after = None;
-    }
-    let taken = comparison.differences.iter().any(|difference| difference.origin == DifferenceOrigin::Drift)
-        || comparison.drift.iter().any(|field| !field.manager.is_empty());
-    let recorded_key = item.recorded.map(|recorded| recorded.key.clone());
-    let desired_key = item.desired.map(Resource::key);
-    let key = match (recorded_key, desired_key) {
-        (Some(recorded), _) if matches!(action, Action::Delete | Action::Forget) => recorded,
-        (_, Some(desired)) => desired,
-        (Some(recorded), None) => recorded,
-        // A resource is in the plan because it is desired or recorded.
-        (None, None) => crate::address::ObjectKey::new(address.resource_type, "", address.short_name()),
-    };
-    let expected_uid = item
-        .live
-        .map(|live| live.uid.clone())
-        .or_else(|| item.recorded.map(|recorded| recorded.uid.clone()))
-        .filter(|uid| !uid.is_empty() && action != Action::Create);
-    let replaced_key = item
-        .recorded
-        .map(|recorded| recorded.key.clone())
-        .filter(|recorded| action == Action::Replace && *recorded != key);
-    Change {
-        address: address.clone(),
-        replaced_key,
-        key,
-        target: item.target.clone(),
-        action,
-        reason: verdict.reason.clone(),
-        before,
-        after,
-        differences: if matches!(action, Action::Update | Action::Replace) {
-            comparison.differences.clone()
-        } else {
-            Vec::new()
-        },
-        needs: item.desired.map(|desired| desired.needs.clone()).unwrap_or_default(),
-        needed: item.recorded.map(|recorded| recorded.needs.clone()).unwrap_or_default(),
-        expected_uid,
-        assumed: item.presence == Presence::Unknown && item.recorded.is_some(),
-        force_conflicts: taken,
-        place: item.desired.and_then(|desired| desired.place.clone()),
-    }
 }
 
 /// Whether a reason names a resource as its cause.

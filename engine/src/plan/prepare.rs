@@ -1,33 +1,31 @@
-//! Making an input comparable: secrets fingerprinted, observed secrets masked, digests computed once.
+//! Making an input comparable: secrets fingerprinted, observed secrets masked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{ObjectKey, ResourceType};
 use crate::apply::{ObserveRequest, TargetRequest};
+use crate::attributes::Attributes;
 use crate::plan::{Mode, PlanInput};
 use crate::resource::{Target, cluster_scope};
 use crate::secret::{Fingerprinter, add_fingerprints, mask_observed};
 
-/// Fingerprints the desired secrets, masks the observed ones and computes digests. Call it once, after the world and the
-/// secrets are filled in; the plan of an input that was not prepared compares no secrets.
+/// Fingerprints the desired secrets and masks the observed ones. Call it once, after the world and the secrets are filled
+/// in; the plan of an input that was not prepared compares no secrets.
 pub fn prepare(input: &mut PlanInput) {
     for deployment in &mut input.deployments {
         let fingerprinter = input.fingerprinters.get(&deployment.name);
         for resource in &mut deployment.resources {
-            add_fingerprints(&mut resource.attributes, &input.secrets, fingerprinter);
+            if resource.attributes.has_secrets() {
+                add_fingerprints(resource.attributes.value_mut(), &input.secrets, fingerprinter);
+                resource.attributes.pack();
+            }
         }
     }
-    input.digests = input
-        .deployments
-        .iter()
-        .flat_map(|deployment| &deployment.resources)
-        .map(|resource| (resource.address.clone(), resource.digest()))
-        .collect();
     // Offline nothing was observed, and there is nothing to mask.
     if input.world.is_empty() {
         return;
     }
-    let mut shapes: BTreeMap<(&Target, ObjectKey), (&serde_json::Value, Option<&Fingerprinter>)> = BTreeMap::new();
+    let mut shapes: BTreeMap<(&Target, ObjectKey), (&Attributes, Option<&Fingerprinter>)> = BTreeMap::new();
     for deployment in &input.deployments {
         let fingerprinter = input.fingerprinters.get(&deployment.name);
         for resource in &deployment.resources {
@@ -39,7 +37,9 @@ pub fn prepare(input: &mut PlanInput) {
         for (key, live) in objects {
             let shape = shapes.get(&(target, key.clone()));
             let fingerprinter = shape.and_then(|(_, fingerprinter)| *fingerprinter);
-            mask_observed(&mut live.attributes, shape.map(|(shape, _)| *shape), fingerprinter);
+            // A shape without placeholders masks nothing.
+            let desired = shape.map(|(desired, _)| desired).filter(|it| it.has_secrets()).map(|it| it.value());
+            mask_observed(&mut live.attributes, desired.as_deref(), fingerprinter);
         }
     }
 }
@@ -73,6 +73,13 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
         }
         if let Some(state) = input.states.get(&crate::address::Scope::deployment(&deployment.name)) {
             add_types(entry, state.resources.keys().map(|address| address.resource_type));
+        }
+    }
+    if input.mode == Mode::Import {
+        // What carries our label may be of a kind that the spec no longer has.
+        for entry in request.values_mut() {
+            let kinds = ResourceType::ALL.iter().copied().filter(|one| one.is_kubernetes());
+            entry.types.extend(kinds.filter(|one| one.is_namespaced() || *one == ResourceType::PersistentVolume));
         }
     }
     for deployment in &input.deployments {

@@ -38,7 +38,10 @@ pub fn rollout(input: &PlanInput, resources: &[Resource], scope: &Scope) -> Roll
         .iter()
         .filter(|resource| matches!(resource.address.resource_type, ResourceType::ConfigMap | ResourceType::Secret))
         // The kubelet reads registry credentials at each pull; no pod has to be rolled for them.
-        .filter(|resource| resource.attributes["type"] != "kubernetes.io/dockerconfigjson")
+        .filter(|resource| {
+            resource.address.resource_type == ResourceType::ConfigMap
+                || resource.attributes.value()["type"] != "kubernetes.io/dockerconfigjson"
+        })
         .map(|resource| (&resource.address, resource))
         .collect();
     if contents.is_empty() {
@@ -55,17 +58,16 @@ pub fn rollout(input: &PlanInput, resources: &[Resource], scope: &Scope) -> Roll
         {
             let used: Vec<&Resource> =
                 used.iter().copied().filter(|one| one.address.resource_type == resource_type).collect();
-            if used.is_empty() || template_annotation(&workload.attributes, annotation).is_some() {
+            if used.is_empty() {
                 continue;
             }
-            annotate(input, &mut rollout, workload, recorded, &used, annotation, state);
+            annotate(&mut rollout, workload, recorded, &used, annotation, state);
         }
     }
     rollout
 }
 
 fn annotate(
-    input: &PlanInput,
     rollout: &mut Rollout,
     workload: &Resource,
     recorded: &Recorded,
@@ -74,13 +76,17 @@ fn annotate(
     state: &crate::state::State,
 ) {
     // Compared by digests alone as long as nothing differs.
-    let settled = input.digests.get(&workload.address) == Some(&recorded.desired.digest);
+    let settled = workload.digest() == recorded.desired.digest;
     let changed_contents: Vec<(&Resource, &Recorded)> = used
         .iter()
         .filter_map(|resource| Some((*resource, state.resources.get(&resource.address)?)))
-        .filter(|(resource, recorded)| input.digests.get(&resource.address) != Some(&recorded.desired.digest))
+        .filter(|(resource, recorded)| resource.digest() != recorded.desired.digest)
         .collect();
     if settled && changed_contents.is_empty() {
+        return;
+    }
+    // What compiling put there is right.
+    if template_annotation(&workload.attributes.value(), annotation).is_some() {
         return;
     }
     let missing: Vec<Digest> = changed_contents
@@ -97,7 +103,7 @@ fn annotate(
     let before = recorded.desired.value.as_deref().and_then(|old| template_annotation(old, annotation));
     let changed = changed_contents.iter().any(|(resource, recorded)| {
         let old = recorded.desired.value.as_deref().unwrap_or(&Value::Null);
-        !crate::diff::difference_paths(&content(old), &content(&resource.attributes)).is_empty()
+        !crate::diff::difference_paths(&content(old), &content(&resource.attributes.value())).is_empty()
     });
     let value = match (contents_digest(used), before) {
         // Nothing was ever recorded on it and nothing changed: its absence is no difference.
@@ -113,7 +119,7 @@ fn annotate(
         rollout.workloads.len() - 1
     });
     if let Some(resource) = rollout.workloads.get_mut(index) {
-        resource.attributes["spec"]["template"]["metadata"]["annotations"][annotation] = json!(value);
+        resource.attributes.value_mut()["spec"]["template"]["metadata"]["annotations"][annotation] = json!(value);
     }
 }
 
@@ -126,10 +132,11 @@ fn content(object: &Value) -> crate::diff::Fields {
 }
 
 /// The digest of contents; `None` when a secret among them has no fingerprint here.
-fn contents_digest(used: &[&Resource]) -> Option<String> {
+#[must_use]
+pub fn contents_digest(used: &[&Resource]) -> Option<String> {
     let mut all = BTreeMap::new();
     for resource in used {
-        for (path, value) in content(&resource.attributes) {
+        for (path, value) in content(&resource.attributes.value()) {
             let value = if is_placeholder(&value) { value[HMAC_MEMBER].as_str()?.into() } else { value };
             all.insert(format!("{} {path}", resource.address), value);
         }

@@ -9,7 +9,6 @@ use crate::plan::decide::Presence;
 use crate::plan::{Action, Mode, PlanInput};
 use crate::resource::{ClusterIdentity, Live, Observed, Resource, Target, UnknownReason, cluster_scope};
 use crate::state::{Recorded, State, Status};
-use crate::value::Digest;
 
 /// The field manager under which we apply.
 pub const FIELD_MANAGER: &str = "laconic";
@@ -64,8 +63,6 @@ pub struct Item<'a> {
     pub target: &'a Target,
     /// What the spec asks for.
     pub desired: Option<&'a Resource>,
-    /// The digest of that, when it is as compiled; [`crate::plan::prepare()`] computed it.
-    pub digest: Option<Digest>,
     /// What is recorded.
     pub recorded: Option<&'a Recorded>,
     /// The live object, when one was seen.
@@ -77,7 +74,7 @@ pub struct Item<'a> {
 impl<'a> Item<'a> {
     /// A resource of which nothing is known yet.
     const fn unknown(target: &'a Target) -> Self {
-        Self { target, desired: None, digest: None, recorded: None, live: None, presence: Presence::Unknown }
+        Self { target, desired: None, recorded: None, live: None, presence: Presence::Unknown }
     }
 }
 
@@ -117,7 +114,11 @@ pub fn belief(input: &PlanInput, target: &Target) -> Belief {
         Observed::Present(_) => match (recorded, &observed.identity, &observed.objects) {
             (_, _, Err(reason)) => Belief::Doubted(reason.clone()),
             (Some(recorded), Some(seen), _) if !cluster_pending && !is_same_cluster(recorded, seen) => {
-                Belief::Doubted(UnknownReason::OtherIdentity("another cluster answers under that name".to_owned()))
+                let text = match target {
+                    Target::Kind(_) => "another cluster answers under that name",
+                    Target::Kubernetes(_) => "another cluster answers at its address",
+                };
+                Belief::Doubted(UnknownReason::OtherIdentity(text.to_owned()))
             }
             _ => Belief::Trusted,
         },
@@ -174,28 +175,26 @@ fn survey_where<'a>(
 ) -> BTreeMap<&'a Address, Item<'a>> {
     let beliefs: BTreeMap<&Target, Belief> = targets.values().map(|target| (target, belief(input, target))).collect();
     let mut items: BTreeMap<&'a Address, Item<'a>> = BTreeMap::new();
-    let mut want = |target: &'a Target, resource: &'a Resource, digest: Option<Digest>| {
+    let mut want = |target: &'a Target, resource: &'a Resource| {
         if is_wanted(&resource.address) {
-            let item = Item { desired: Some(resource), digest, ..Item::unknown(target) };
+            let item = Item { desired: Some(resource), ..Item::unknown(target) };
             items.insert(&resource.address, item);
         }
     };
     if input.mode != Mode::Destroy {
         for deployment in &input.deployments {
-            for resource in &deployment.resources {
-                want(&deployment.target, resource, input.digests.get(&resource.address).copied());
-            }
+            deployment.resources.iter().for_each(|resource| want(&deployment.target, resource));
         }
     }
     let alone = leaves_cluster_alone(input, composition);
     if !alone {
         for (name, compilation) in &composition.clusters {
             let Some(target) = targets.get(&Scope::cluster(name)) else { continue };
-            compilation.resources.iter().for_each(|resource| want(target, resource, None));
+            compilation.resources.iter().for_each(|resource| want(target, resource));
         }
     }
     // Later entries win: what a rollout or a revived tenant changes replaces what was compiled.
-    extra.iter().for_each(|(target, resource)| want(target, resource, None));
+    extra.iter().for_each(|(target, resource)| want(target, resource));
     let mut planned_scopes: BTreeSet<Scope> =
         input.deployments.iter().map(|deployment| Scope::deployment(&deployment.name)).collect();
     planned_scopes.extend(extra.iter().map(|(_, resource)| resource.address.scope.clone()));
@@ -275,7 +274,7 @@ pub fn revive(address: &Address, recorded: &Recorded) -> Option<Resource> {
     (!attributes.is_null()).then(|| Resource {
         address: address.clone(),
         needs: recorded.needs.clone(),
-        attributes,
+        attributes: attributes.into(),
         place: None,
         places: Vec::new(),
     })

@@ -5,6 +5,7 @@
 //! rewritten, as kubectl does when it moves from client-side to server-side apply.
 
 use laconic_engine::apply::{EnactError, Step};
+use laconic_engine::plan::foreign::is_system_manager;
 use laconic_engine::resource::Live;
 use serde_json::{Map, Value, json};
 
@@ -57,8 +58,8 @@ fn migrated(object: &Value, wanted: &Value) -> Option<Vec<Value>> {
         let manager = entry["manager"].as_str().unwrap_or_default();
         match fields {
             Some(fields) if ordinary && manager == MANAGER && entry["operation"] == "Apply" => merge(&mut ours, fields),
-            Some(fields) if ordinary && !is_system(manager) => {
-                let (taken, kept) = split(fields, Some(object), Some(wanted));
+            Some(fields) if ordinary && !is_system_manager(manager) => {
+                let (taken, kept) = split(fields, Some(object), Some(wanted), false);
                 moved |= !taken.is_empty();
                 merge(&mut ours, &taken);
                 if !kept.is_empty() {
@@ -85,16 +86,13 @@ fn migrated(object: &Value, wanted: &Value) -> Option<Vec<Value>> {
     Some(left)
 }
 
-/// Whether a field manager is a part of Kubernetes itself, whose fields are nobody's to take.
-fn is_system(manager: &str) -> bool {
-    manager.starts_with("kube-") || matches!(manager, "kubelet" | "cloud-controller-manager")
-}
-
-/// Parts a trie of fields in those that `wanted` has and the others. `object` is what the trie was made of.
+/// Parts a trie of fields in those that `wanted` has and the others. `object` is what the trie was made of, `in_item` whether
+/// it lies within an item of a keyed list.
 fn split(
     fields: &Map<String, Value>,
     object: Option<&Value>,
     wanted: Option<&Value>,
+    in_item: bool,
 ) -> (Map<String, Value>, Map<String, Value>) {
     let (mut taken, mut kept) = (Map::new(), Map::new());
     for (edge, node) in fields {
@@ -103,6 +101,9 @@ fn split(
         match (wanted, deeper) {
             // The item or map itself goes along with what is in it.
             _ if edge == "." => {}
+            (None, None) if in_item && is_filled_in(edge) => {
+                taken.insert(edge.clone(), node.clone());
+            }
             (None, _) => {
                 kept.insert(edge.clone(), node.clone());
             }
@@ -110,7 +111,8 @@ fn split(
                 taken.insert(edge.clone(), node.clone());
             }
             (Some(_), Some(deeper)) => {
-                let (inner_taken, inner_kept) = split(deeper, object, wanted);
+                let in_item = in_item || edge.starts_with("k:");
+                let (inner_taken, inner_kept) = split(deeper, object, wanted, in_item);
                 if !inner_taken.is_empty() {
                     taken.insert(edge.clone(), Value::Object(inner_taken));
                 }
@@ -125,6 +127,31 @@ fn split(
         side.insert(".".to_owned(), itself.clone());
     }
     (taken, kept)
+}
+
+/// Fields inside list items that the server fills in, and counts as written by whoever made the object. They go along:
+/// left behind, they would keep a container, port or volume that we drop alive as an item without its own fields.
+fn is_filled_in(edge: &str) -> bool {
+    const FILLED_IN: [&str; 17] = [
+        "apiVersion",
+        "defaultMode",
+        "failureThreshold",
+        "imagePullPolicy",
+        "nodePort",
+        "periodSeconds",
+        "protocol",
+        "resources",
+        "scheme",
+        "sizeLimit",
+        "successThreshold",
+        "targetPort",
+        "terminationMessagePath",
+        "terminationMessagePolicy",
+        "timeoutSeconds",
+        "tolerationSeconds",
+        "type",
+    ];
+    edge.strip_prefix("f:").is_some_and(|field| FILLED_IN.contains(&field))
 }
 
 fn child<'a>(edge: &str, value: Option<&'a Value>) -> Option<&'a Value> {

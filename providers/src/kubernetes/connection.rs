@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use super::request::RequestError;
 use super::server::Server;
@@ -29,11 +29,36 @@ pub enum Connection {
     InCluster,
 }
 
+/// Where a connection's credentials come from.
+impl std::fmt::Display for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File { path, context: None } => write!(f, "`{}`", path.display()),
+            Self::File { path, context: Some(context) } => {
+                write!(f, "the context `{context}` of `{}`", path.display())
+            }
+            Self::Context(context) => write!(f, "the context `{context}`"),
+            Self::InCluster => f.write_str("the service account of this pod"),
+        }
+    }
+}
+
 /// Why there is nothing to connect with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectionError {
+    /// Nobody said how.
+    #[error("nothing says how it is reached")]
+    Missing,
+    /// A server address, a certificate or a proxy that no client can be made of.
+    #[error("{credentials} cannot be used: {detail}")]
+    Unusable {
+        /// Where they are.
+        credentials: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// A kubeconfig that cannot be read or used.
-    #[error("the kubeconfig {} cannot be used: {detail}", path.display())]
+    #[error("the kubeconfig `{}` cannot be used: {detail}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -61,17 +86,19 @@ impl Connection {
     }
 
     /// Connects. No request is made yet; credentials plugins may run.
-    pub(crate) async fn open(&self) -> Result<Server, RequestError> {
+    pub(crate) async fn open(&self, limit: Duration) -> Result<Server, RequestError> {
         let mut config = self.config().await.map_err(RequestError::NotConfigured)?;
         config.connect_timeout = Some(CONNECT_LIMIT);
-        Server::new(config)
+        // It goes on for as long as there is time, behind everybody's back: in an apply the engine tries again, and says so.
+        config.default_retry = false;
+        Server::new(config, self.to_string(), limit)
     }
 
     async fn config(&self) -> Result<Config, ConnectionError> {
         match self {
             Self::File { path, context } => {
                 let failure = |detail: String| ConnectionError::File { path: path.clone(), detail };
-                let kubeconfig = Kubeconfig::read_from(path).map_err(|error| failure(chain(&error)))?;
+                let kubeconfig = Kubeconfig::read_from(path).map_err(|error| failure(unreadable(&error)))?;
                 let context = context.clone().or_else(|| kubeconfig.current_context.clone());
                 if context.as_deref().is_none_or(str::is_empty) {
                     return Err(failure("it names no current-context".to_owned()));
@@ -80,7 +107,7 @@ impl Connection {
             }
             Self::Context(context) => {
                 let failure = |detail: String| ConnectionError::Context { context: context.clone(), detail };
-                let kubeconfig = Kubeconfig::read().map_err(|error| failure(chain(&error)))?;
+                let kubeconfig = Kubeconfig::read().map_err(|error| failure(unreadable(&error)))?;
                 from(kubeconfig, Some(context.clone())).await.map_err(failure)
             }
             Self::InCluster => Config::incluster().map_err(|error| ConnectionError::InCluster(chain(&error))),
@@ -89,8 +116,37 @@ impl Connection {
 }
 
 async fn from(kubeconfig: Kubeconfig, context: Option<String>) -> Result<Config, String> {
+    let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
+    if let Some(wanted) = context.as_deref().filter(|wanted| !known.contains(wanted)) {
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(format!("there is no context `{wanted}`, only {known}"));
+    }
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
     Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| chain(&error))
+}
+
+/// Why a kubeconfig cannot be read. Nothing of what is in it is said: there are credentials in it.
+fn unreadable(error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::ReadConfig(error, _) => {
+            let text = error.to_string();
+            text.split(" (os error ").next().unwrap_or_default().to_lowercase()
+        }
+        KubeconfigError::Parse(error) => match place(&error.to_string()) {
+            Some((line, column)) => format!("it is no kubeconfig: see line {line}, column {column}"),
+            None => "it is no kubeconfig".to_owned(),
+        },
+        other => chain(other),
+    }
+}
+
+/// The place that a YAML error names, `line 3 column 7`.
+fn place(text: &str) -> Option<(u32, u32)> {
+    let (_, text) = text.split_once("line ")?;
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let line = words.next()?.parse().ok()?;
+    let column = words.find(|word| word.bytes().all(|byte| byte.is_ascii_digit()) && !word.is_empty())?;
+    Some((line, column.parse().ok()?))
 }
 
 /// An error with its causes, each said once.
@@ -106,4 +162,73 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A kubeconfig of several contexts, each leading to a host of its name.
+    fn kubeconfig(current: &str, contexts: &[&str]) -> tempfile::NamedTempFile {
+        let named = |member: &str, value: &dyn Fn(&str) -> serde_json::Value| -> Vec<serde_json::Value> {
+            contexts.iter().map(|name| json!({"name": name, (member): value(name)})).collect()
+        };
+        let content = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": named("cluster", &|name| json!({"server": format!("https://{name}.example:6443")})),
+            "users": named("user", &|_| json!({})),
+            "contexts": named("context", &|name| json!({"cluster": name, "user": name})),
+            "current-context": current,
+        });
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content.to_string()).unwrap();
+        file
+    }
+
+    fn server(connection: &Connection) -> Result<String, ConnectionError> {
+        futures::executor::block_on(connection.config()).map(|config| config.cluster_url.to_string())
+    }
+
+    #[test]
+    fn a_kind_cluster_is_reached_by_the_context_that_kind_makes() {
+        assert_eq!(Connection::kind("laconic-main"), Connection::Context("kind-laconic-main".to_owned()));
+    }
+
+    #[test]
+    fn a_file_of_its_own_means_its_current_context_unless_another_one_is_named() {
+        let file = kubeconfig("production", &["kind-main", "production"]);
+        let of = |context: Option<&str>| Connection::File {
+            path: file.path().to_owned(),
+            context: context.map(str::to_owned),
+        };
+        assert_eq!(server(&of(None)).unwrap(), "https://production.example:6443/");
+        assert_eq!(server(&of(Some("kind-main"))).unwrap(), "https://kind-main.example:6443/");
+        let missing = server(&of(Some("kind-other"))).unwrap_err();
+        assert!(
+            missing.to_string().ends_with("there is no context `kind-other`, only kind-main, production"),
+            "{missing}"
+        );
+    }
+
+    #[test]
+    fn nothing_that_is_in_a_broken_kubeconfig_is_said() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let connection = Connection::File { path: file.path().to_owned(), context: None };
+        for content in ["users:\n- token: hunter2 ]: [\n", "users: hunter2\n", "hunter2", "users: [{user: hunter2}]"] {
+            std::fs::write(file.path(), content).unwrap();
+            let error = server(&connection).unwrap_err().to_string();
+            assert!(!error.contains("hunter2") && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn without_a_current_context_none_is_taken() {
+        let file = kubeconfig("", &["only"]);
+        let connection = Connection::File { path: file.path().to_owned(), context: None };
+        let error = server(&connection).unwrap_err();
+        assert!(error.to_string().ends_with("it names no current-context"), "{error}");
+    }
 }

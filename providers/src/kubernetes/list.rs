@@ -31,11 +31,10 @@ pub(crate) async fn list(
         // The place in the list expired between two pages; in one piece there is none to lose.
         Err(error) if error.code() == Some(410) => pages(server, resource_type, selection, 0).await,
         // A kind that the server does not serve is not one without objects.
-        Err(error) if error.is_not_found() => Err(RequestError::Garbled(format!(
-            "it does not serve {} ({})",
-            path::resource_name(resource_type),
-            resource_type.api_version()
-        ))),
+        Err(error) if error.is_not_found() => Err(RequestError::NotServed {
+            resource: path::resource_name(resource_type),
+            version: resource_type.api_version(),
+        }),
         other => other,
     }
 }
@@ -54,10 +53,7 @@ async fn pages(
         let mut page = server.get(&format!("{collection}?{query}")).await?;
         next = page["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
         let Some(items) = page.get_mut("items").map(Value::take) else {
-            return Err(RequestError::Garbled(format!(
-                "a list of {} has no items",
-                path::resource_name(resource_type)
-            )));
+            return Err(RequestError::Garbled(server.url.clone()));
         };
         if let Value::Array(items) = items {
             found.extend(items.into_iter().map(|item| live(resource_type, item)));

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use laconic_engine::diff::path::{item_key, push_key};
+use laconic_engine::diff::path::{item_keys, push_key};
 use laconic_engine::diff::{Fields, flatten};
 use laconic_engine::resource::FieldOwner;
 use serde_json::{Map, Value};
@@ -38,9 +38,11 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Collects what lies beneath `path`, where the live object has `value` under the map key `parent`.
     fn below(&mut self, fields: &Map<String, Value>, value: Option<&Value>, parent: &str, path: &mut String) {
+        let items = value.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let keys = item_keys(parent, items);
         for (edge, node) in fields {
             let length = path.len();
-            let Some((child, key)) = step(edge, value, parent, path) else { continue };
+            let Some((child, key)) = step(edge, value, items, &keys, path) else { continue };
             match node.as_object() {
                 Some(deeper) if !deeper.is_empty() => self.below(deeper, child, key, path),
                 _ => self.leaf(path),
@@ -63,22 +65,22 @@ impl Walk<'_> {
 }
 
 /// Goes along one edge: the live value there, the map key it is under, and the longer path. `None` for `.`, which is the
-/// node itself, and for items that are not there.
+/// node itself, and for items that are not there. `items` and `keys` are the live value's, where it is a list.
 fn step<'a, 'e>(
     edge: &'e str,
     value: Option<&'a Value>,
-    parent: &str,
+    items: &'a [Value],
+    keys: &[String],
     path: &mut String,
 ) -> Option<(Option<&'a Value>, &'e str)> {
     if let Some(key) = edge.strip_prefix("f:") {
         push_key(path, key);
         return Some((value.and_then(|value| value.get(key)), key));
     }
-    let items = value?.as_array()?;
     let index = position(edge, items)?;
-    let item = items.get(index)?;
+    let (item, key) = (items.get(index)?, keys.get(index)?);
     path.push('[');
-    path.push_str(&item_key(parent, item, items, index));
+    path.push_str(key);
     path.push(']');
     Some((Some(item), ""))
 }

@@ -12,13 +12,14 @@ mod list;
 mod managed_fields;
 mod observe;
 mod path;
-mod readiness;
+pub(crate) mod readiness;
 mod request;
 mod server;
 mod strategy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt as _};
 use laconic_engine::address::ObjectKey;
@@ -40,7 +41,11 @@ pub(crate) const MANAGER: &str = laconic_engine::plan::survey::FIELD_MANAGER;
 pub struct KubernetesProvider {
     connections: BTreeMap<Target, Connection>,
     servers: Mutex<BTreeMap<Target, Arc<Server>>>,
+    limit: Duration,
 }
+
+/// How long one request may take, unless something else is said.
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
 impl std::fmt::Debug for KubernetesProvider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -55,7 +60,14 @@ impl KubernetesProvider {
         // Another crate of the program may bring a second implementation of TLS along; then there is no default one, and
         // the client would panic. Whoever was first is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { connections, servers: Mutex::default() }
+        Self { connections, servers: Mutex::default(), limit: REQUEST_LIMIT }
+    }
+
+    /// The same provider with another limit for how long one request may take, answer included.
+    #[must_use]
+    pub fn with_request_limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// The server of a target.
@@ -65,9 +77,9 @@ impl KubernetesProvider {
             return Ok(Arc::clone(server));
         }
         let Some(connection) = self.connections.get(target) else {
-            return Err(RequestError::Unreachable(format!("nothing says how `{}` is reached", target.name())));
+            return Err(RequestError::NotConfigured(ConnectionError::Missing));
         };
-        let server = Arc::new(connection.open().await?);
+        let server = Arc::new(connection.open(self.limit).await?);
         servers.insert(target.clone(), Arc::clone(&server));
         Ok(server)
     }

@@ -44,7 +44,7 @@ pub(crate) async fn observe(server: &Server, target: &Target, wanted: &TargetReq
         match listed {
             Ok(found) => objects.extend(found),
             Err(error) => {
-                unlisted.insert(resource_type, reason(&error, resource_type));
+                unlisted.insert(resource_type, error.unknown());
             }
         }
     }
@@ -67,21 +67,12 @@ async fn in_parallel<T>(requests: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     stream::iter(requests).buffer_unordered(PARALLEL_LISTS).collect().await
 }
 
-fn reason(error: &RequestError, resource_type: ResourceType) -> UnknownReason {
-    let what = path::resource_name(resource_type);
-    match error.unknown() {
-        UnknownReason::Forbidden(detail) => UnknownReason::Forbidden(detail),
-        UnknownReason::Unreachable(detail) => UnknownReason::Unreachable(format!("{what}: {detail}")),
-        other => other,
-    }
-}
-
 /// Who answers: a cluster is the uid of its namespace kube-system.
 async fn identify(server: &Server) -> Result<String, RequestError> {
     let namespace = server.get(&path::object(&ObjectKey::new(ResourceType::Namespace, "", "kube-system"))).await?;
     match namespace["metadata"]["uid"].as_str() {
         Some(uid) if !uid.is_empty() => Ok(uid.to_owned()),
-        _ => Err(RequestError::Garbled("its namespace kube-system has no uid".to_owned())),
+        _ => Err(RequestError::Garbled(server.url.clone())),
     }
 }
 
@@ -112,22 +103,18 @@ async fn of_type(
     let namespaces = namespaces(wanted, resource_type);
     if target.kind_cluster().is_some() {
         return match list(server, resource_type, &everything).await {
-            Err(error) if error.code() == Some(403) => in_namespaces(server, resource_type, &namespaces, error).await,
+            Err(error) if error.code() == Some(403) && !namespaces.is_empty() => {
+                in_namespaces(server, resource_type, &namespaces).await
+            }
             other => other,
         };
     }
     if namespaces.len() <= 1 || wanted.deployment_ids.is_empty() {
-        let none = RequestError::Garbled("no namespace to look into".to_owned());
-        return match namespaces.is_empty() {
-            true => Ok(Objects::new()),
-            false => in_namespaces(server, resource_type, &namespaces, none).await,
-        };
+        return in_namespaces(server, resource_type, &namespaces).await;
     }
     let ids = wanted.deployment_ids.iter().cloned().collect();
     let mut found = match list(server, resource_type, &Selection { deployment_ids: ids, ..everything }).await {
-        Err(error) if error.code() == Some(403) => {
-            return in_namespaces(server, resource_type, &namespaces, error).await;
-        }
+        Err(error) if error.code() == Some(403) => return in_namespaces(server, resource_type, &namespaces).await,
         other => other?,
     };
     let seen: BTreeSet<&ObjectKey> = found.iter().map(|(key, _)| key).collect();
@@ -137,10 +124,7 @@ async fn of_type(
         .filter(|key| key.resource_type == resource_type && !seen.contains(key))
         .map(|key| key.namespace.to_string())
         .collect();
-    if !unseen.is_empty() {
-        let none = RequestError::Garbled("no namespace to look into".to_owned());
-        found.extend(in_namespaces(server, resource_type, &unseen, none).await?);
-    }
+    found.extend(in_namespaces(server, resource_type, &unseen).await?);
     Ok(found)
 }
 
@@ -154,16 +138,12 @@ fn namespaces(wanted: &TargetRequest, resource_type: ResourceType) -> BTreeSet<S
     if own.is_empty() { of(&|_| true) } else { own }
 }
 
-/// Namespace by namespace; `otherwise` when there is none to look into.
+/// Namespace by namespace.
 async fn in_namespaces(
     server: &Server,
     resource_type: ResourceType,
     namespaces: &BTreeSet<String>,
-    otherwise: RequestError,
 ) -> Result<Objects, RequestError> {
-    if namespaces.is_empty() {
-        return Err(otherwise);
-    }
     let lists = namespaces.iter().map(|namespace| {
         let selection = Selection { namespace: namespace.clone(), deployment_ids: Vec::new() };
         async move { list(server, resource_type, &selection).await }.boxed()

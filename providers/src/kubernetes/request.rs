@@ -17,14 +17,27 @@ pub enum RequestError {
     #[error("{0}")]
     Unreachable(String),
     /// The answer took too long.
-    #[error("no answer within {0} s")]
-    TimedOut(u64),
+    #[error("{server}: no answer within {seconds} s (`--request-timeout`)")]
+    TimedOut {
+        /// Its address.
+        server: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The server said no.
     #[error("{}", .0.message)]
     Status(Refusal),
     /// What came is no answer of a Kubernetes API server.
-    #[error("the answer is not a Kubernetes API server's: {0}")]
+    #[error("{0} does not answer as a Kubernetes API server does")]
     Garbled(String),
+    /// The server knows nothing of a kind.
+    #[error("the server does not serve {resource} ({version})")]
+    NotServed {
+        /// The kind, as servers speak of it.
+        resource: String,
+        /// The version of the API.
+        version: &'static str,
+    },
 }
 
 /// A `Status` of the API server that is no success.
@@ -93,8 +106,12 @@ impl RequestError {
     /// What is known of something that was asked about in vain.
     pub(crate) fn unknown(&self) -> UnknownReason {
         match self {
-            Self::Status(refusal) if matches!(refusal.code, 401 | 403) => UnknownReason::Forbidden(self.to_string()),
-            _ => UnknownReason::Unreachable(self.to_string()),
+            Self::NotConfigured(_) => UnknownReason::NotConfigured(self.to_string()),
+            Self::Status(refusal) if refusal.code == 401 => UnknownReason::NotConfigured(self.to_string()),
+            Self::Status(refusal) if refusal.code == 403 => UnknownReason::Forbidden(self.to_string()),
+            Self::Status(_) | Self::Garbled(_) => UnknownReason::Failed(self.to_string()),
+            Self::NotServed { .. } => UnknownReason::NotServed(self.to_string()),
+            Self::Unreachable(_) | Self::TimedOut { .. } => UnknownReason::Unreachable(self.to_string()),
         }
     }
 }
@@ -104,12 +121,12 @@ impl From<RequestError> for EnactError {
         let text = error.to_string();
         match error {
             RequestError::NotConfigured(_) => Self::Unreachable(text),
-            RequestError::Unreachable(_) | RequestError::TimedOut(_) | RequestError::Garbled(_) => {
+            RequestError::Unreachable(_) | RequestError::TimedOut { .. } | RequestError::Garbled(_) => {
                 Self::Transient(text)
             }
             RequestError::Status(refusal) if refusal.is_transient() => Self::Transient(text),
             RequestError::Status(refusal) if refusal.code == 409 => Self::Stale(text),
-            RequestError::Status(_) => Self::Refused(text),
+            RequestError::Status(_) | RequestError::NotServed { .. } => Self::Refused(text),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The simulated host as others use it: opening, faults, questions.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use laconic_engine::address::ObjectKey;
 use laconic_engine::apply::EnactError;
-use laconic_engine::resource::Target;
+use laconic_engine::resource::{Target, World};
 use serde::Serialize;
 
 use super::directory::{Access, Directory, DirectoryError};
 use super::fault::{Call, Fate, Fault, Faults};
-use super::machine::{FileEntry, Machine};
+use super::machine::{FileEntry, Machine, StoredObject};
 use super::transaction::{Mutation, Transaction};
 use super::violation::Violation;
 use super::volume;
@@ -28,6 +28,8 @@ pub struct Calls {
     pub create: u64,
     /// Updates.
     pub update: u64,
+    /// Adoptions.
+    pub adopt: u64,
     /// Deletes.
     pub delete: u64,
     /// Creates and updates that were only tried.
@@ -88,6 +90,26 @@ impl SimulatedHost {
     #[must_use]
     pub fn fork(&self) -> Self {
         self.look(|machine| Self::with(machine.clone(), None, Faults::default()))
+    }
+
+    /// A copy in memory of remote clusters as they were seen, for a rehearsal: only what was looked at is there. What
+    /// kind clusters are made of cannot be seen from their API servers; they are left out.
+    #[must_use]
+    pub fn copy_of(world: &World) -> Self {
+        let mut machine = Machine::new(0);
+        for (target, observed) in world {
+            let (Target::Kubernetes(name), Ok(objects)) = (target, &observed.objects) else { continue };
+            let mut remote = machine.new_remote(name);
+            let seen = objects.iter().map(|(key, live)| (key.clone(), Arc::new(StoredObject::of(key, live))));
+            remote.objects.extend(seen);
+            // Who answers is who answered: by this the rehearsal is on the cluster that the plan was made for.
+            if let Some(identity) = &observed.identity {
+                let kube_system = machine.system_namespace("kube-system", identity.kube_system.clone());
+                remote.objects.insert(kube_system.key.clone(), Arc::new(kube_system));
+            }
+            machine.remotes.insert(name.clone(), remote);
+        }
+        Self::with(machine, None, Faults::default())
     }
 
     /// Sets what goes wrong from now on; every call counts.

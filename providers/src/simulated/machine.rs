@@ -9,6 +9,7 @@ use laconic_engine::value::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::policy::Policy;
 use super::violation::Violation;
 
 /// The node image of a cluster that pins none.
@@ -30,6 +31,12 @@ pub struct StoredObject {
 }
 
 impl StoredObject {
+    /// What was seen of an object elsewhere.
+    pub fn of(key: &ObjectKey, live: &Live) -> Self {
+        let (uid, attributes, owners) = (live.uid.clone(), live.attributes.clone(), live.owners.clone());
+        Self { key: key.clone(), uid, attributes, owners, polls: 0 }
+    }
+
     /// What a LIST shows of it.
     pub fn live(&self) -> Live {
         Live {
@@ -114,6 +121,9 @@ pub struct Machine {
     pub revision: u64,
     /// How often a workload says "not yet" before it is ready.
     pub polls_until_ready: u32,
+    /// What its API servers do beside the rules of Kubernetes.
+    #[serde(default)]
+    pub policies: Vec<Policy>,
     /// The host's file system.
     pub files: Files,
     /// The kind clusters, by name.
@@ -133,6 +143,7 @@ impl Machine {
             next_id: 1,
             revision: 1,
             polls_until_ready: 1,
+            policies: Vec::new(),
             files: Files::new(),
             clusters: BTreeMap::new(),
             remotes: BTreeMap::new(),

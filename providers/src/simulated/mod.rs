@@ -16,6 +16,7 @@ mod node;
 mod outside;
 mod ownership;
 mod paths;
+mod policy;
 mod provider;
 mod quantity;
 mod readiness;
@@ -34,6 +35,7 @@ mod tests;
 pub use directory::DirectoryError;
 pub use fault::{Call, Failure, Fault};
 pub use host::{Calls, SimulatedHost};
+pub use policy::{Policy, Rule};
 pub use summary::{ClusterSummary, Summary};
 pub use violation::{Violation, ViolationKind};
 

@@ -254,10 +254,10 @@ fn new_item(list: &str, name: &str) -> Value {
         "hostAliases" => "ip",
         "rules" => "host",
         "paths" => "path",
+        // Whether its number is that of a container or of a service is known only to who sets it.
         "ports" => {
-            let (port, protocol) = name.split_once('/').unwrap_or((name, "tcp"));
-            let port = port.parse::<u64>().map_or_else(|_| Value::from(port), Value::from);
-            return json!({"containerPort": port, "protocol": protocol.to_uppercase()});
+            let protocol = name.split_once('/').map_or("tcp", |(_, protocol)| protocol);
+            return json!({"protocol": protocol.to_ascii_uppercase()});
         }
         _ if is_merged(list) => "name",
         _ => return Value::Null,
@@ -387,6 +387,24 @@ mod tests {
         for (path, leaf) in &leaves {
             assert_eq!(get(&deployment(), path), Some(leaf), "{path}");
         }
+    }
+
+    /// Who owns what is looked up by the engine's paths.
+    #[test]
+    fn paths_are_those_of_the_engine() {
+        let object = json!({
+            "metadata": {"finalizers": ["a/b"], "labels": {"x.y/z": "1"}},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"], "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}],
+                "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 80}, {"name": "dns", "port": 53, "protocol": "UDP"}],
+                "containers": [{"name": "web", "ports": [{"name": "http", "containerPort": 80}], "args": ["a"],
+                                "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}],
+                                "volumeMounts": [{"name": "d", "mountPath": "/d"}]}],
+                "rules": [{"host": "a.example.com", "http": {"paths": [{"path": "/", "pathType": "Prefix"}]}}],
+                "imagePullSecrets": [{"name": "r"}]}});
+        let engine: Vec<String> = laconic_engine::diff::flatten(&object).into_keys().collect();
+        let own: Vec<String> = flatten(&object).into_keys().collect();
+        assert_eq!(own, engine);
     }
 
     #[test]

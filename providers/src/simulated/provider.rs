@@ -14,7 +14,7 @@ use super::machine::{Machine, StoredObject, of_type};
 use super::server::Change;
 use super::transaction::Transaction;
 use super::violation::ViolationKind;
-use super::{MANAGER, deletion, node, readiness, reference, server};
+use super::{MANAGER, deletion, node, policy, readiness, reference, server};
 
 impl Provider for SimulatedHost {
     fn observe<'a>(&'a self, request: &'a ObserveRequest) -> BoxFuture<'a, World> {
@@ -53,7 +53,8 @@ impl Provider for SimulatedHost {
     fn enact<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>> {
         let count = |calls: &mut super::host::Calls| match step.operation {
             Operation::Create => calls.create += 1,
-            Operation::Update | Operation::Adopt => calls.update += 1,
+            Operation::Update => calls.update += 1,
+            Operation::Adopt => calls.adopt += 1,
             Operation::Delete => calls.delete += 1,
         };
         ready(self.serve_change(Call::Enact, count, |tx| enact(tx, step))).boxed()
@@ -119,7 +120,10 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
             terminating: false,
         }),
     };
-    ObservedTarget { identity, cluster, objects: Ok(objects), unlisted: BTreeMap::new() }
+    let mut observed = ObservedTarget { identity, cluster, objects: Ok(objects), unlisted: BTreeMap::new() };
+    let asked = wanted.types.iter().copied().chain(single_keys(wanted).map(|key| key.resource_type));
+    policy::hide(machine, &mut observed, asked);
+    observed
 }
 
 fn enact(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {

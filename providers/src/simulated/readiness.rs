@@ -1,18 +1,24 @@
 //! Whether objects work. Being asked is what makes simulated time pass for a workload.
 
+use std::sync::Arc;
+
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::Readiness;
 use laconic_engine::resource::Target;
 use serde_json::{Value, json};
 
-use super::machine::StoredObject;
+use super::machine::{Machine, StoredObject};
 use super::transaction::Transaction;
 use super::{reference, volume};
+use crate::kubernetes::readiness::{ingress, persistent_volume, persistent_volume_claim};
 
-/// The namespace of the ingress controller.
-const INGRESS_NAMESPACE: &str = "caddy-system";
+/// Where the label is by which Caddy is found.
+const CADDY_LABEL: &str = "/metadata/labels/app.kubernetes.io~1name";
+/// What that label says.
+const CADDY: &str = "caddy-ingress-controller";
 
-/// Looks at one object and lets its controller take a step.
+/// Looks at one object and lets its controller take a step. What a real controller would say of the object is asked of the
+/// very judgements that real objects get.
 pub fn ask(tx: &mut Transaction<'_>, target: &Target, key: &ObjectKey) -> Readiness {
     if !key.resource_type.is_kubernetes() {
         return match tx.machine().identity(target) {
@@ -24,37 +30,51 @@ pub fn ask(tx: &mut Transaction<'_>, target: &Target, key: &ObjectKey) -> Readin
         return Readiness::Failed("it does not exist".to_owned());
     };
     match key.resource_type {
+        _ if object.is_terminating() => Readiness::Progressing("it is being deleted".to_owned()),
         ResourceType::Deployment | ResourceType::Job => ask_workload(tx, target, &object),
-        ResourceType::PersistentVolumeClaim => ask_claim(tx, target, &object),
-        ResourceType::PersistentVolume if object.text("/status/phase") == "Released" => {
-            Readiness::Progressing("it is released: the claim it was bound to is gone".to_owned())
-        }
-        ResourceType::Ingress if matches!(target, Target::Kind(_)) => {
-            match tx.machine().objects_in(target, ResourceType::Deployment, INGRESS_NAMESPACE).is_empty() {
-                false => Readiness::Ready,
-                true => Readiness::Progressing("no ingress controller runs".to_owned()),
-            }
-        }
+        ResourceType::PersistentVolumeClaim => ask_claim(tx.machine(), target, &object),
+        ResourceType::PersistentVolume => persistent_volume::judge(&object.attributes),
+        ResourceType::Ingress => ask_ingress(tx.machine(), target, &object),
         _ => Readiness::Ready,
     }
 }
 
-fn ask_claim(tx: &Transaction<'_>, target: &Target, claim: &StoredObject) -> Readiness {
-    if claim.text("/status/phase") == "Bound" || volume::waits_for_consumer(tx.machine(), target, claim) {
-        return Readiness::Ready;
-    }
+fn ask_claim(machine: &Machine, target: &Target, claim: &StoredObject) -> Readiness {
     let name = claim.text("/spec/volumeName");
-    if name.is_empty() {
-        return Readiness::Progressing("no volume fits it".to_owned());
-    }
-    let volume = tx.machine().object(target, &ObjectKey::new(ResourceType::PersistentVolume, "", name));
-    Readiness::Progressing(match volume {
-        None => format!("volume \"{name}\" does not exist"),
-        Some(volume) if volume.attributes["spec"].get("claimRef").is_some() => {
-            format!("volume \"{name}\" already bound to a different claim")
+    let volume = machine.object(target, &ObjectKey::new(ResourceType::PersistentVolume, "", name));
+    let around = persistent_volume_claim::Surroundings {
+        volume: Ok(volume.map(|volume| volume.attributes.clone())),
+        class: Ok(volume::class(target, claim.text("/spec/storageClassName"))),
+        events: Ok(Vec::new()),
+    };
+    persistent_volume_claim::judge(&claim.attributes, &around)
+}
+
+fn ask_ingress(machine: &Machine, target: &Target, ingress: &StoredObject) -> Readiness {
+    let attributes = |object: &Arc<StoredObject>| object.attributes.clone();
+    let class = ["/spec/ingressClassName", "/metadata/annotations/kubernetes.io~1ingress.class"]
+        .into_iter()
+        .map(|pointer| ingress.text(pointer))
+        .find_map(|class| machine.object(target, &ObjectKey::new(ResourceType::IngressClass, "", class)));
+    let controllers = match target {
+        Target::Kind(_) => {
+            let all = machine.objects_of(target, ResourceType::Deployment);
+            let is_caddy = |one: &&Arc<StoredObject>| one.text(CADDY_LABEL) == CADDY;
+            all.iter().filter(is_caddy).map(attributes).collect()
         }
-        Some(_) => format!("volume \"{name}\" does not fit: its class or size differs"),
-    })
+        // Somebody else's cluster came with an ingress controller.
+        Target::Kubernetes(_) => vec![json!({"status": {"availableReplicas": 1}})],
+    };
+    let around = ingress::Surroundings {
+        services: Ok(machine
+            .objects_in(target, ResourceType::Service, &ingress.key.namespace)
+            .iter()
+            .map(attributes)
+            .collect()),
+        class: Ok(class.as_ref().map(attributes)),
+        controllers: Ok(controllers),
+    };
+    ingress::judge(&ingress.attributes, &around)
 }
 
 fn ask_workload(tx: &mut Transaction<'_>, target: &Target, object: &StoredObject) -> Readiness {
@@ -68,20 +88,22 @@ fn ask_workload(tx: &mut Transaction<'_>, target: &Target, object: &StoredObject
     if is_job && let Some(outcome) = ended(attributes) {
         return outcome;
     }
+    let state = match is_job {
+        true => "0 of 1 completions".to_owned(),
+        false => format!("0 of {replicas} replicas ready"),
+    };
     if let Some(reason) = obstacle(tx, target, object) {
-        return Readiness::Progressing(reason);
+        return Readiness::Progressing(format!("{state}: {reason}"));
     }
     if let Some((container, image)) = images(attributes).find(|(_, image)| image.contains("does-not-exist")) {
-        return Readiness::Failed(format!("{container}: ImagePullBackOff: Back-off pulling image \"{image}\""));
+        let why = format!("image \"{image}\" cannot be pulled: {image}: not found");
+        return Readiness::Failed(format!("{state}: container {container}: {why}"));
     }
     let mut next = object.clone();
     next.polls = next.polls.saturating_add(1);
     if object.polls < tx.machine().polls_until_ready {
-        let image = images(attributes).next().map(|(_, image)| image.to_owned()).unwrap_or_default();
-        let reason = match is_job {
-            true => format!("0 of 1 completions: pulling image \"{image}\""),
-            false => format!("0 of {replicas} replicas ready: pulling image \"{image}\""),
-        };
+        let (container, image) = images(attributes).next().unwrap_or_default();
+        let reason = format!("{state}: container {container}: pulling image \"{image}\"");
         tx.put(target, next);
         return Readiness::Progressing(reason);
     }
@@ -123,9 +145,10 @@ fn ended(attributes: &Value) -> Option<Readiness> {
     conditions.into_iter().find_map(|condition| match condition["type"].as_str() {
         Some("Complete") => Some(Readiness::Ready),
         Some("Failed") => Some(Readiness::Failed(format!(
-            "{}: {}",
+            "{}: {}: container {}: exit code 1",
             condition["reason"].as_str().unwrap_or_default(),
-            condition["message"].as_str().unwrap_or_default()
+            condition["message"].as_str().unwrap_or_default(),
+            images(attributes).map(|(container, _)| container).next().unwrap_or_default()
         ))),
         _ => None,
     })

@@ -12,7 +12,7 @@ use super::deletion::{has_finalizers, is_plain, leave_namespace};
 use super::machine::StoredObject;
 use super::ownership::{move_to, owned_paths, resolve_conflicts, sent_leaves, take_ownership, take_written};
 use super::transaction::Transaction;
-use super::{MANAGER, defaults, immutable, paths, types, validation, volume};
+use super::{MANAGER, defaults, immutable, paths, policy, types, validation, volume};
 
 /// What others do to an object when they ask for a change.
 pub struct Change<'a> {
@@ -94,7 +94,9 @@ pub fn create(
         attributes["status"] = status;
     }
     let owners = vec![FieldOwner { manager: manager.to_owned(), time: tx.now(), paths }];
-    tx.put(target, StoredObject { key: key.clone(), uid, attributes, owners, polls: 0 });
+    let mut object = StoredObject { key: key.clone(), uid, attributes, owners, polls: 0 };
+    policy::admit(tx.machine(), &mut object, sent, "create")?;
+    tx.put(target, object);
     volume::settle_new(tx, target, key);
     live(tx, target, key)
 }
@@ -189,6 +191,7 @@ pub fn update(
     }
     paths::merge(&mut after.attributes, &sent, "");
     take_ownership(&mut after, change.manager, leaves.into_keys().collect(), tx.now());
+    policy::admit(tx.machine(), &mut after, &sent, "patch")?;
     store(tx, target, &before, after, change.manager)
 }
 

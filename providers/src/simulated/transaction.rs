@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::machine::{FileEntry, FileSystem, Files, KindCluster, Machine, Objects, StoredObject, time_text};
+use super::policy::Policy;
 use super::violation::{Violation, ViolationKind};
 
 /// One alteration of the host, as the journal keeps it.
@@ -47,6 +48,8 @@ pub enum Mutation {
     Violated(Violation),
     /// How often a workload says "not yet".
     PollsUntilReady(u32),
+    /// What the API servers do beside the rules of Kubernetes.
+    Policies(Vec<Policy>),
 }
 
 impl Machine {
@@ -88,6 +91,7 @@ impl Machine {
             }
             Mutation::Violated(violation) => self.violations.push(violation.clone()),
             Mutation::PollsUntilReady(polls) => self.polls_until_ready = *polls,
+            Mutation::Policies(policies) => self.policies.clone_from(policies),
         }
     }
 

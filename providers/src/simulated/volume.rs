@@ -114,8 +114,14 @@ fn has_consumer(machine: &Machine, target: &Target, claim: &ObjectKey) -> bool {
     reference::user_of(machine, target, claim).is_some()
 }
 
+/// A storage class by its name, if there is one: kind's makes volumes when they are first used.
+pub fn class(target: &Target, name: &str) -> Option<Value> {
+    let mode = if matches!(target, Target::Kind(_)) { "WaitForFirstConsumer" } else { "Immediate" };
+    (name == DYNAMIC_CLASS).then(|| json!({ "volumeBindingMode": mode }))
+}
+
 /// Whether a claim is not bound because nobody uses it yet, which is no fault of it.
-pub fn waits_for_consumer(machine: &Machine, target: &Target, claim: &StoredObject) -> bool {
+fn waits_for_consumer(machine: &Machine, target: &Target, claim: &StoredObject) -> bool {
     matches!(target, Target::Kind(_))
         && claim.text("/spec/storageClassName") == DYNAMIC_CLASS
         && claim.text("/spec/volumeName").is_empty()

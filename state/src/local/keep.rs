@@ -10,7 +10,7 @@ use laconic_engine::apply::ports::StateError;
 use laconic_engine::state::State;
 use laconic_engine::value::Digest;
 
-use super::{CONTENTS, JOURNAL, LocalStore, storage};
+use super::{CONTENTS, JOURNAL, LocalStore, Opened, held, storage};
 use crate::disk::{Disk, UNFINISHED};
 use crate::file::{FileError, Snapshot};
 use crate::history::{self, Generation, KEPT, SNAPSHOT};
@@ -164,7 +164,8 @@ impl LocalStore {
     /// A generation that is not there or not good, or what the system says.
     pub fn restore(&self, scope: &Scope, serial: u64) -> Result<u64, StateError> {
         let directory = self.directory(scope)?;
-        let mut opened = self.opened();
+        let opened = self.opened(scope);
+        let mut opened = held(&opened);
         let _write = self.write_lock(scope, &directory)?;
         let source = history::path_of(&directory, serial);
         let good = verify(&directory, &source)
@@ -178,7 +179,7 @@ impl LocalStore {
         let current = Snapshot::open(&path).ok().flatten().map(|snapshot| snapshot.state.serial);
         // A snapshot that cannot be read had the serial after the newest generation's.
         state.serial = current.unwrap_or(newest + 1).max(newest + 1) + 1;
-        opened.remove(scope);
+        *opened = Opened::default();
         for name in [JOURNAL, SNAPSHOT] {
             let from = directory.join(name);
             if from.exists() {

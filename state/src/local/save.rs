@@ -14,7 +14,7 @@ use laconic_engine::state::{JournalRecord, State};
 use laconic_engine::value::hexadecimal;
 
 use super::keep;
-use super::{ARCHIVE, CONTENTS, Files, JOURNAL, LocalStore, storage};
+use super::{ARCHIVE, CONTENTS, Files, JOURNAL, LocalStore, Opened, held, storage};
 use crate::disk::Stamp;
 use crate::file::{Bodies, write};
 use crate::history::{self, SNAPSHOT};
@@ -47,8 +47,8 @@ impl LocalStore {
 
     pub(super) fn append_records(&self, scope: &Scope, records: &[JournalRecord]) -> Result<(), StateError> {
         let directory = self.directory(scope)?;
-        let mut opened = self.opened();
-        let entry = opened.entry(scope.clone()).or_default();
+        let opened = self.opened(scope);
+        let mut entry = held(&opened);
         let _write = self.write_lock(scope, &directory)?;
         let (snapshot, journal) = (directory.join(SNAPSHOT), directory.join(JOURNAL));
         // A writer that failed or that somebody overtook is never used again.
@@ -117,12 +117,13 @@ impl LocalStore {
         if !directory.is_dir() {
             return Ok(0);
         }
-        let mut opened = self.opened();
+        let opened = self.opened(scope);
+        let mut opened = held(&opened);
         let _write = self.write_lock(scope, &directory)?;
         let Files { state: before, bodies, journal } = self.read(scope, &directory)?;
         let mut state = before.clone();
         journal.records.into_iter().for_each(|record| state.fold(record));
-        opened.remove(scope);
+        *opened = Opened::default();
         if !same(&before, &state) {
             state.serial += 1;
             self.save(scope, &directory, &state, bodies.as_ref().map(|bodies| (bodies, before.serial)))?;
@@ -144,7 +145,8 @@ impl LocalStore {
     pub fn put(&self, state: &State, expected: u64) -> Result<u64, StateError> {
         let scope = &state.scope;
         let directory = self.directory(scope)?;
-        let mut opened = self.opened();
+        let opened = self.opened(scope);
+        let mut opened = held(&opened);
         let _write = self.write_lock(scope, &directory)?;
         let Files { state: before, bodies, journal } = self.read(scope, &directory)?;
         let foreign = |detail: String| StateError::Foreign { scope: scope.clone(), detail };
@@ -158,7 +160,7 @@ impl LocalStore {
             let found = before.serial + u64::from(!journal.records.is_empty());
             return Err(StateError::Stale { scope: scope.clone(), expected, found });
         }
-        opened.remove(scope);
+        *opened = Opened::default();
         let state = State { serial: expected + 1, ..state.clone() };
         self.save(scope, &directory, &state, bodies.as_ref().map(|bodies| (bodies, expected)))?;
         let _ = keep::clean_up(&self.disk, &directory);
@@ -171,13 +173,14 @@ impl LocalStore {
             return Ok(());
         }
         self.fold_journal(scope)?;
-        let mut opened = self.opened();
+        let opened = self.opened(scope);
+        let mut opened = held(&opened);
         let _write = self.write_lock(scope, &directory)?;
         let Files { state, bodies, .. } = self.read(scope, &directory)?;
         if bodies.is_none() {
             return Ok(());
         }
-        opened.remove(scope);
+        *opened = Opened::default();
         let refuse = |path: &Path, error: &io::Error| storage(scope, "archived", path, error);
         let archive = directory.join(ARCHIVE).join(format!("{}-{}", state.lineage, state.serial));
         self.disk.create_directory(&archive).map_err(|error| refuse(&archive, &error))?;

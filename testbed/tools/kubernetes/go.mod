@@ -2,7 +2,7 @@
 //
 // k8s.io/kubernetes cannot be installed by `go install`: its go.mod replaces the staging modules by
 // directories. Here they are replaced by the published modules of the same version instead.
-// To move to another version, change the three kinds of lines below and run `go mod tidy`.
+// To move to another version, change it here and in the replace lines, and run `go mod tidy`.
 module laconic.invalid/testbed/tools/kubernetes
 
 go 1.26.0

@@ -300,7 +300,7 @@ fn a_relative_token_file_is_of_its_own_deployment() {
         let compiled = crate::compile::compile(&source(), &directory("compose", &[("spec.yml", &spec)]));
         let resources = compiled.deployment.unwrap().resources;
         let secrets = resources.iter().filter(|it| it.address.resource_type == crate::address::ResourceType::Secret);
-        secrets.map(|secret| secret.attributes["data"].to_string()).collect::<Vec<_>>()
+        secrets.map(|secret| secret.attributes.value()["data"].to_string()).collect::<Vec<_>>()
     };
     for (written, expected) in
         [("./token", "/srv/kind/shop/token"), ("/etc/token", "/etc/token"), ("~/token", "~/token")]
@@ -520,7 +520,7 @@ fn a_configmap_folder_beside_the_spec_is_read_before_the_stacks() {
         let resources = compiled.deployment.unwrap().resources;
         let map =
             resources.iter().find(|it| it.address.resource_type == crate::address::ResourceType::ConfigMap).unwrap();
-        assert_eq!(map.attributes["data"]["a"], expected, "{path}");
+        assert_eq!(map.attributes.value()["data"]["a"], expected, "{path}");
     }
     let missing = compile("./folder", &[]);
     assert_eq!(missing.findings[0].code, Code::BindMissing);

@@ -133,7 +133,8 @@ fn references_are_watched() {
     create(&host, &web, deployment("web:1", volumes)).unwrap();
     let a = key(ResourceType::ConfigMap, "a");
     assert_eq!(host.violations()[0].kind, ViolationKind::MissingReference { to: a.clone() });
-    assert_eq!(ask(&host, &web), Readiness::Progressing("configmap \"a\" not found".into()));
+    let why = "0 of 1 replicas ready: configmap \"a\" not found";
+    assert_eq!(ask(&host, &web), Readiness::Progressing(why.into()));
     create(&host, &a, config_map("a", "1")).unwrap();
     become_ready(&host, &web);
     delete(&host, &a).unwrap();
@@ -154,12 +155,13 @@ fn workloads_become_ready_when_asked_again() {
     let host = host();
     let web = key(ResourceType::Deployment, "web");
     create(&host, &web, deployment("web:1", json!([]))).unwrap();
-    let progressing = Readiness::Progressing("0 of 1 replicas ready: pulling image \"web:1\"".into());
+    let progressing = Readiness::Progressing("0 of 1 replicas ready: container web: pulling image \"web:1\"".into());
     assert_eq!(ask(&host, &web), progressing);
     assert_eq!(ask(&host, &web), Readiness::Ready);
     assert_eq!(see(&host, &web).unwrap().attributes["status"]["readyReplicas"], json!(1));
     update(&host, &web, deployment("does-not-exist:1", json!([]))).unwrap();
-    assert!(matches!(ask(&host, &web), Readiness::Failed(why) if why.starts_with("web: ImagePullBackOff")));
+    let why = "0 of 1 replicas ready: container web: image \"does-not-exist:1\" cannot be pulled: does-not-exist:1: not found";
+    assert_eq!(ask(&host, &web), Readiness::Failed(why.into()));
 
     for (image, outcome) in [("migrate:1", true), ("fails:1", false)] {
         let job_key = key(ResourceType::Job, &image.replace(':', "-"));
@@ -173,16 +175,25 @@ fn workloads_become_ready_when_asked_again() {
 }
 
 #[test]
-fn an_ingress_waits_for_its_controller() {
+fn an_ingress_waits_for_its_controller_and_its_service() {
     let host = host();
     let ingress = key(ResourceType::Ingress, "i");
-    create(&host, &ingress, object(ResourceType::Ingress, "i", json!({"spec": {}}))).unwrap();
-    assert!(matches!(ask(&host, &ingress), Readiness::Progressing(_)));
-    host.create_object(&main_target(), &json!({"kind": "Namespace", "metadata": {"name": "caddy-system"}}), "x")
-        .unwrap();
+    let spec =
+        json!({"ingressClassName": "caddy", "defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}});
+    create(&host, &ingress, object(ResourceType::Ingress, "i", json!({ "spec": spec }))).unwrap();
+    let waits = |why: &str| assert_eq!(ask(&host, &ingress), Readiness::Progressing(why.into()));
+    waits("service \"web\", to which it leads, does not exist");
+    let service = object(ResourceType::Service, "web", json!({"spec": {"ports": [{"port": 80}]}}));
+    create(&host, &key(ResourceType::Service, "web"), service).unwrap();
+    waits("no ingress controller serves class \"caddy\"");
+    let namespace = json!({"kind": "Namespace", "metadata": {"name": "caddy-system"}});
+    host.create_object(&main_target(), &namespace, "x").unwrap();
     let mut caddy = deployment("caddy", json!([]));
     caddy["metadata"]["namespace"] = json!("caddy-system");
+    caddy["metadata"]["labels"] = json!({"app.kubernetes.io/name": "caddy-ingress-controller"});
     host.create_object(&main_target(), &caddy, "x").unwrap();
+    waits("no ingress controller runs: deployment web in namespace caddy-system is not ready");
+    become_ready(&host, &ObjectKey::new(ResourceType::Deployment, "caddy-system", "web"));
     assert_eq!(ask(&host, &ingress), Readiness::Ready);
 }
 

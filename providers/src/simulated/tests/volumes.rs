@@ -78,7 +78,10 @@ fn a_released_volume_keeps_its_claim_reference_until_it_is_taken_away() {
     assert_eq!(phase(&host, &pv).unwrap(), "Released");
     assert_eq!(see(&host, &pv).unwrap().attributes["spec"]["claimRef"]["name"], json!("pg"));
     create(&host, &pvc, claim(true)).unwrap();
-    assert_eq!(ask(&host, &pvc), Readiness::Progressing("volume \"pg\" already bound to a different claim".into()));
+    assert_eq!(
+        ask(&host, &pvc),
+        Readiness::Progressing("volume \"pg\" is still bound to an earlier claim shop/pg".into())
+    );
     let mut rebound = volume("/mnt/pg");
     rebound["spec"]["claimRef"] = Value::Null;
     update(&host, &pv, rebound).unwrap();
