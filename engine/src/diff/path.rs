@@ -39,8 +39,7 @@ fn order(path: &str, items: &[Value]) -> Option<Value> {
         "env" => items.iter().any(|item| item["value"].as_str().is_some_and(|text| text.contains("$("))),
         _ => false,
     };
-    let keys = items.iter().enumerate().map(|(index, item)| Value::from(item_key(list, item, items, index)));
-    (means_something && items.len() > 1).then(|| keys.collect())
+    (means_something && items.len() > 1).then(|| item_keys(list, items).into())
 }
 
 /// The leaf or subtree at a path as [`flatten`] spells it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use laconic_engine::diff::path::{item_key, merge_key};
+use laconic_engine::diff::path::{item_keys, merge_key};
 use serde_json::{Map, Value, json};
 
 /// One step of a path.
@@ -29,8 +29,7 @@ fn walk(value: &Value, path: String, key: &str, leaves: &mut BTreeMap<String, Va
             }
         }
         Value::Array(items) if !items.is_empty() => {
-            for (index, item) in items.iter().enumerate() {
-                let name = item_key(key, item, items, index);
+            for (item, name) in items.iter().zip(item_keys(key, items)) {
                 walk(item, format!("{path}[{name}]"), "", leaves);
             }
         }
@@ -194,7 +193,7 @@ pub fn is_beneath(path: &str, prefix: &str) -> bool {
 
 /// Where in a list the item with that name is, or would be by position.
 fn position(items: &[Value], list: &str, name: &str) -> Option<usize> {
-    items.iter().enumerate().position(|(index, item)| item_key(list, item, items, index) == name)
+    item_keys(list, items).iter().position(|own| own == name)
 }
 
 /// The value at a path.
