@@ -38,6 +38,14 @@ fn from_apply_to_destroy() {
     let shop = Deployment::on(server, "main-path");
     let namespaced = |arguments: &[&str]| kubectl(server, &[&["--namespace", &shop.namespace], arguments].concat());
 
+    // Nobody provisions volumes here: a claim that leaves the choice of its volume to the cluster finds this one.
+    let volume = json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "for-scratch"},
+        "spec": {"capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/srv/scratch"}},
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, volume.to_string()).unwrap();
+    kubectl(server, &["create", "--filename", &file.path().display().to_string()]);
     // Its Ingress is waited for until a controller runs that serves it.
     let ingress = server.namespace("ingress");
     let caddy = ["--namespace", &ingress, "create", "deployment", "caddy", "--image=example.com/caddy:1"];
