@@ -148,7 +148,13 @@ impl LocalStore {
             let (state, bodies) = match snapshot {
                 Some(Snapshot { state, bodies }) => (state, Some(bodies)),
                 None => {
-                    self.check_nothing_is_left(scope, directory, &journal)?;
+                    if let Err(missing) = self.check_nothing_is_left(scope, directory, &journal) {
+                        // The first snapshot may have come since it was looked for, and a generation of it with it.
+                        if matches!(Stamp::of_path(&path), Ok(Some(_))) {
+                            continue;
+                        }
+                        return Err(missing);
+                    }
                     (State { simulated: self.options.simulated, ..State::empty(scope.clone()) }, None)
                 }
             };

@@ -37,6 +37,13 @@ fn from_apply_to_destroy() {
     let shop = Deployment::on(server, "main-path");
     let namespaced = |arguments: &[&str]| kubectl(server, &[&["--namespace", &shop.namespace], arguments].concat());
 
+    // Its Ingress is waited for until a controller runs that serves it.
+    let ingress = server.namespace("ingress");
+    let caddy = ["--namespace", &ingress, "create", "deployment", "caddy", "--image=example.com/caddy:1"];
+    kubectl(server, &caddy);
+    let label = "app.kubernetes.io/name=caddy-ingress-controller";
+    kubectl(server, &["--namespace", &ingress, "label", "deployment", "caddy", label]);
+
     shop.laconic(&["plan", "--detailed-exitcode"]).expect(2).says("everything is a create");
     shop.apply().expect(0).says("Apply complete! Resources: 14 added");
     nothing_to_do(&shop);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::diff::path::{Fields, flatten};
+use crate::diff::path::{Fields, flatten, is_order_path};
 use crate::diff::quantity::{billionths, is_quantity_path};
 use crate::secret::{HMAC_MEMBER, is_placeholder};
 
@@ -27,23 +27,17 @@ pub fn same(path: &str, left: &Value, right: &Value) -> bool {
         };
         return matches!((amount(left), amount(right)), (Some(left), Some(right)) if left == right);
     }
-    if is_int_or_string_path(path) {
-        return plain_text(left).is_some_and(|left| plain_text(right) == Some(left));
-    }
-    false
+    // A port as a text is no port: servers take only a name there, and refuse a number in quotes.
+    is_order_path(path) && in_same_order(left, right)
 }
 
-fn is_int_or_string_path(path: &str) -> bool {
-    let last = path.rsplit('.').next().unwrap_or(path);
-    matches!(last, "targetPort" | "port" | "maxSurge" | "maxUnavailable" | "number")
-}
-
-fn plain_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
+/// Whether what two lists both have comes in the same order. What only one of them has is a difference of its own.
+fn in_same_order(left: &Value, right: &Value) -> bool {
+    let (Some(left), Some(right)) = (left.as_array(), right.as_array()) else { return false };
+    let common = |of: &[Value], other: &[Value]| -> Vec<Value> {
+        of.iter().filter(|item| other.contains(item)).cloned().collect()
+    };
+    common(left, right) == common(right, left)
 }
 
 /// The paths at which `before` and `after` differ, sorted.
@@ -85,11 +79,40 @@ mod tests {
 
     #[test]
     fn canonical_forms_are_no_difference() {
-        let before =
-            flatten(&json!({"spec": {"capacity": {"storage": "2G"}, "ports": [{"port": 80, "targetPort": "80"}]}}));
-        let after =
-            flatten(&json!({"spec": {"capacity": {"storage": "2000M"}, "ports": [{"port": 80, "targetPort": 80}]}}));
+        let before = flatten(&json!({"spec": {"capacity": {"storage": "2G"}, "ports": [{"port": 80}]}}));
+        let after = flatten(&json!({"spec": {"capacity": {"storage": "2000M"}, "ports": [{"port": 80}], "tls": []}}));
         assert_eq!(difference_paths(&before, &after), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_number_in_quotes_is_another_value() {
+        assert!(!same("spec.ports[80/tcp].targetPort", &json!(80), &json!("80")));
+        assert!(!same("data[resources.requests]", &json!("1"), &json!("1.0")));
+    }
+
+    #[test]
+    fn init_containers_and_variables_that_refer_to_others_keep_their_order() {
+        let pod = |init: [&str; 2], env: Value| {
+            flatten(
+                &json!({"initContainers": init.map(|name| json!({"name": name})), "containers": [{"name": "web", "env": env}]}),
+            )
+        };
+        let variables = |second: &str| {
+            let (host, url) = (json!({"name": "HOST", "value": "db"}), json!({"name": "URL", "value": second}));
+            [json!([host, url]), json!([url, host])]
+        };
+        let [plain, turned] = variables("http://db");
+        let before = pod(["a", "b"], plain.clone());
+        assert_eq!(difference_paths(&before, &pod(["a", "b"], turned)), Vec::<String>::new());
+        assert_eq!(difference_paths(&before, &pod(["b", "a"], plain)), ["initContainers[]"]);
+        let [refers, turned] = variables("http://$(HOST)");
+        let before = pod(["a", "b"], refers.clone());
+        assert_eq!(difference_paths(&before, &pod(["a", "b"], turned)), ["containers[web].env[]"]);
+        // What somebody else put in between is no other order of ours.
+        let mut more = refers;
+        more.as_array_mut().unwrap().insert(1, json!({"name": "MORE", "value": "x"}));
+        let with_more = pod(["a", "b"], more);
+        assert!(same("env[]", &before["containers[web].env[]"], &with_more["containers[web].env[]"]));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Field paths: `spec.template.spec.containers[web].image`.
 //!
 //! Dots between plain keys, list items by their Kubernetes merge key in brackets, other list items by index, map keys
-//! with characters other than `[A-Za-z0-9_-]` in brackets.
+//! with characters other than `[A-Za-z0-9_-]` in brackets. Where the order of keyed items means something it is a leaf of
+//! its own, the list with empty brackets: `spec.template.spec.initContainers[]`.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +19,27 @@ pub fn flatten(value: &Value) -> Fields {
     let mut fields = Fields::new();
     let mut path = String::with_capacity(96);
     walk(value, "", &mut path, &mut |path, leaf| {
-        fields.insert(path.to_owned(), leaf.clone());
+        fields.insert(path.to_owned(), leaf);
     });
     fields
+}
+
+/// Whether a path means the order of a list's items.
+#[must_use]
+pub fn is_order_path(path: &str) -> bool {
+    path.ends_with("[]")
+}
+
+/// The order of a list's items, where it means something: init containers run one after another, and a variable may
+/// speak of those before it.
+fn order(path: &str, items: &[Value]) -> Option<Value> {
+    let list = path.rsplit('.').next()?;
+    let means_something = match list {
+        "initContainers" => true,
+        "env" => items.iter().any(|item| item["value"].as_str().is_some_and(|text| text.contains("$("))),
+        _ => false,
+    };
+    (means_something && items.len() > 1).then(|| item_keys(list, items).into())
 }
 
 /// The leaf or subtree at a path as [`flatten`] spells it.
@@ -38,13 +57,18 @@ pub fn value_at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     found
 }
 
-fn walk<'a>(value: &'a Value, parent: &str, path: &mut String, leaf: &mut impl FnMut(&str, &'a Value)) {
+fn walk(value: &Value, parent: &str, path: &mut String, leaf: &mut impl FnMut(&str, Value)) {
     visit(value, parent, path, &mut |here, node| {
         if is_leaf(node) {
             if !node.is_null() {
-                leaf(here, node);
+                leaf(here, node.clone());
             }
             return false;
+        }
+        if let Value::Array(items) = node
+            && let Some(order) = order(here, items)
+        {
+            leaf(&format!("{here}[]"), order);
         }
         true
     });
@@ -115,7 +139,9 @@ pub fn item_keys(parent: &str, items: &[Value]) -> Vec<String> {
     items.iter().enumerate().map(key_of).collect()
 }
 
-fn merge_key(parent: &str, item: &Value) -> Option<String> {
+/// The merge key of a list item by itself, whatever else the list holds; `None` where Kubernetes has none.
+#[must_use]
+pub fn merge_key(parent: &str, item: &Value) -> Option<String> {
     let text = |member: &str| match item.get(member)? {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

@@ -52,11 +52,44 @@ pub fn billionths(text: &str) -> Option<i128> {
     Some(if negative { -amount } else { amount })
 }
 
-/// Whether a field at this path holds a quantity.
+/// Whether a field at this path holds a quantity. What lies in a map of texts does not, whatever its key is.
 #[must_use]
 pub fn is_quantity_path(path: &str) -> bool {
-    ["resources.requests", "resources.limits", "spec.capacity"].iter().any(|part| path.contains(part))
-        || path.ends_with("sizeLimit")
+    // Most paths have none of these words.
+    const WORDS: [&str; 6] = ["requests", "limits", "capacity", "podFixed", "sizeLimit", "divisor"];
+    if !WORDS.iter().any(|word| path.contains(word)) {
+        return false;
+    }
+    let segments = segments(path);
+    const TEXTS: [&str; 6] = ["data", "binaryData", "stringData", "labels", "annotations", "matchLabels"];
+    if segments.iter().rev().skip(1).any(|segment| TEXTS.contains(segment)) {
+        return false;
+    }
+    matches!(
+        segments.as_slice(),
+        [.., "emptyDir", "sizeLimit"]
+            | [.., "resourceFieldRef", "divisor"]
+            | [.., "resources", "requests" | "limits", _]
+            | [.., "capacity" | "podFixed", _]
+    )
+}
+
+/// The keys and items that a path goes through.
+fn segments(path: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        let (segment, after) = match rest.strip_prefix('[') {
+            Some(inside) => inside.split_once(']').unwrap_or((inside, "")),
+            None => {
+                let plain = rest.strip_prefix('.').unwrap_or(rest);
+                plain.split_at(plain.find(['.', '[']).unwrap_or(plain.len()))
+            }
+        };
+        found.push(segment);
+        rest = after;
+    }
+    found
 }
 
 #[cfg(test)]
@@ -78,6 +111,31 @@ mod tests {
     fn junk_is_no_quantity() {
         for text in ["", "Gi", "1X", "1.2.3", "ten", "--1", "99999999999999999999999999999999999999999E"] {
             assert_eq!(billionths(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_known_by_their_place_and_not_by_their_name() {
+        for path in [
+            "spec.capacity.storage",
+            "spec.resources.requests.storage",
+            "spec.template.spec.containers[web].resources.limits[example.com/device]",
+            "spec.template.spec.volumes[cache].emptyDir.sizeLimit",
+            "spec.template.spec.containers[web].env[A].valueFrom.resourceFieldRef.divisor",
+            "overhead.podFixed.cpu",
+        ] {
+            assert!(is_quantity_path(path), "{path}");
+        }
+        for path in [
+            "data[resources.requests]",
+            "data.sizeLimit",
+            "data.capacity",
+            "metadata.annotations.capacity",
+            "metadata.labels[resources.limits]",
+            "spec.template.spec.containers[web].env[resources.limits].value",
+            "spec.template.spec.containers[limits].image",
+        ] {
+            assert!(!is_quantity_path(path), "{path}");
         }
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::address::{Address, ResourceType};
-use crate::diff::{Fields, difference_paths, flatten, forces_replacement, same};
+use crate::diff::{Fields, difference_paths, flatten, forces_replacement, is_order_path, same};
 use crate::plan::change::{Action, DifferenceOrigin, DriftField, FieldDifference};
 use crate::plan::decide::{FieldVerdict, Presence};
 use crate::plan::foreign::{additions, probable_remover, recorded_view};
@@ -193,6 +193,10 @@ fn drift(
             _ => false,
         };
         if unchanged {
+            continue;
+        }
+        // The order of a list was not always recorded.
+        if was.is_none() && is_order_path(path) {
             continue;
         }
         // A secret that cannot be fingerprinted here cannot be compared here either.

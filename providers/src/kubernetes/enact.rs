@@ -9,8 +9,9 @@ use super::adopt::adopt;
 use super::delete::delete;
 use super::list::live;
 use super::path;
-use super::request::RequestError;
+use super::request::{Refusal, RequestError};
 use super::server::{PatchForm, Server};
+use super::strategy;
 
 /// A `resourceVersion` that no stored object has. Applied with it, an object is made if there is none, and one that is
 /// there is a conflict: the only way to have server-side apply create without ever changing.
@@ -58,11 +59,17 @@ pub(crate) fn failure(step: &Step, error: RequestError) -> EnactError {
         {
             EnactError::Transient(error.to_string())
         }
-        RequestError::Status(refusal) if refusal.code == 404 && step.operation == Operation::Update => {
-            EnactError::Stale(error.to_string())
-        }
+        RequestError::Status(refusal) if is_of_another(refusal, step.operation) => EnactError::Stale(error.to_string()),
         _ => error.into(),
     }
+}
+
+/// Whether a change was refused because the object is not there, or is another one with that name.
+fn is_of_another(refusal: &Refusal, operation: Operation) -> bool {
+    let is_gone = refusal.code == 404 && matches!(operation, Operation::Update | Operation::Adopt);
+    // What is applied with the uid of another object would change the uid of the one that is there.
+    let is_other = refusal.code == 422 && refusal.fields.iter().any(|field| field == "metadata.uid");
+    is_gone || is_other
 }
 
 pub(crate) fn wanted(step: &Step) -> Result<&Value, EnactError> {
@@ -96,11 +103,27 @@ async fn in_the_way(server: &Server, step: &Step, conflict: RequestError) -> Ena
 async fn update(server: &Server, step: &Step, trial: Trial) -> Result<Live, EnactError> {
     let mut object = wanted(step)?.clone();
     // Applied with a uid, an object is changed only if it is that one, and never made.
-    if let Some(uid) = &step.expected_uid {
-        object["metadata"]["uid"] = uid.as_str().into();
-    }
-    let object = apply(server, step, &object, trial).await.map_err(|error| failure(step, error))?;
-    Ok(live(step.key.resource_type, object).1)
+    object["metadata"]["uid"] = match &step.expected_uid {
+        Some(uid) => uid.as_str().into(),
+        None => {
+            let there = server.get(&path::object(&step.key)).await.map_err(|error| failure(step, error))?;
+            there["metadata"]["uid"].clone()
+        }
+    };
+    let answer = match (apply(server, step, &object, trial).await, trial) {
+        (Err(error), Trial::No) if strategy::is_in_the_way(&error) => {
+            strategy::write(server, step, &object["metadata"]["uid"]).await?;
+            apply(server, step, &object, trial).await
+        }
+        (Err(error), Trial::Yes) if strategy::is_in_the_way(&error) => {
+            apply(server, step, &strategy::without(&object), trial).await.map(|mut answer| {
+                answer["spec"]["strategy"] = object["spec"]["strategy"].clone();
+                answer
+            })
+        }
+        (answer, _) => answer,
+    };
+    Ok(live(step.key.resource_type, answer.map_err(|error| failure(step, error))?).1)
 }
 
 async fn apply(server: &Server, step: &Step, object: &Value, trial: Trial) -> Result<Value, RequestError> {

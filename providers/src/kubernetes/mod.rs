@@ -15,6 +15,7 @@ mod path;
 pub(crate) mod readiness;
 mod request;
 mod server;
+mod strategy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

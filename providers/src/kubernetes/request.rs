@@ -51,6 +51,8 @@ pub struct Refusal {
     pub message: String,
     /// The causes' reason words: `FieldManagerConflict`, `FieldValueInvalid`, …
     pub causes: Vec<String>,
+    /// The fields that the causes name: `metadata.uid`, `spec.replicas`, …
+    pub fields: Vec<String>,
 }
 
 impl Refusal {
@@ -59,19 +61,30 @@ impl Refusal {
         let status: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |member: &str| status[member].as_str().unwrap_or_default().to_owned();
         let said = text("message");
-        let causes = status["details"]["causes"].as_array().into_iter().flatten();
+        let of_causes = |member: &str| -> Vec<String> {
+            let causes = status["details"]["causes"].as_array().into_iter().flatten();
+            causes.filter_map(|cause| Some(cause[member].as_str()?.to_owned())).collect()
+        };
         Self {
             code: code.as_u16(),
             reason: text("reason"),
             // Something in between answers in other forms, with pages of HTML: its status is all there is to say.
             message: if said.is_empty() { format!("the server answered {code}") } else { said },
-            causes: causes.filter_map(|cause| Some(cause["reason"].as_str()?.to_owned())).collect(),
+            causes: of_causes("reason"),
+            fields: of_causes("field"),
         }
     }
 
     /// Whether another try may go better.
-    const fn is_transient(&self) -> bool {
-        matches!(self.code, 408 | 429 | 500..=599)
+    fn is_transient(&self) -> bool {
+        matches!(self.code, 408 | 429 | 500..=599) && !self.is_misfit()
+    }
+
+    /// Whether server-side apply could make nothing of what was sent: a field that does not exist, a value of another
+    /// type, bytes that are no base64. Servers call that an internal error, though it is ours and will not pass.
+    fn is_misfit(&self) -> bool {
+        const TEXTS: [&str; 2] = ["failed to create typed patch object", "failed to convert new object"];
+        self.code == 500 && TEXTS.iter().any(|text| self.message.starts_with(text))
     }
 }
 
@@ -115,5 +128,35 @@ impl From<RequestError> for EnactError {
             RequestError::Status(refusal) if refusal.code == 409 => Self::Stale(text),
             RequestError::Status(_) | RequestError::NotServed { .. } => Self::Refused(text),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refusal(code: u16, status: &Value) -> EnactError {
+        let code = StatusCode::from_u16(code).unwrap();
+        RequestError::Status(Refusal::read(code, status.to_string().as_bytes())).into()
+    }
+
+    #[test]
+    fn what_the_server_cannot_read_is_not_tried_again() {
+        let text = "failed to create typed patch object (a/b; /v1, Kind=ConfigMap): .dat: field not declared in schema";
+        assert_eq!(refusal(500, &json!({"message": text})), EnactError::Refused(text.to_owned()));
+        let other = "etcdserver: request timed out";
+        assert_eq!(refusal(500, &json!({"message": other})), EnactError::Transient(other.to_owned()));
+    }
+
+    #[test]
+    fn causes_are_kept_with_their_fields() {
+        let status =
+            json!({"message": "no", "details": {"causes": [{"reason": "FieldValueInvalid", "field": "metadata.uid"}]}});
+        let refusal = Refusal::read(StatusCode::UNPROCESSABLE_ENTITY, status.to_string().as_bytes());
+        assert_eq!(
+            (refusal.causes, refusal.fields),
+            (vec!["FieldValueInvalid".to_owned()], vec!["metadata.uid".to_owned()])
+        );
     }
 }

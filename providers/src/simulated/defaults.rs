@@ -126,9 +126,14 @@ pub fn fill(resource_type: ResourceType, object: &mut Value, uid: &str, number: 
             if spec.get("selector").is_none() {
                 spec["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
             }
+            default(spec, "manualSelector", || json!(false));
             let labels = section(section(section(spec, "template"), "metadata"), "labels");
-            labels["batch.kubernetes.io/controller-uid"] = Value::from(uid);
-            labels["batch.kubernetes.io/job-name"] = name;
+            for prefix in ["batch.kubernetes.io/", ""] {
+                labels[format!("{prefix}controller-uid")] = Value::from(uid);
+                labels[format!("{prefix}job-name")] = name.clone();
+            }
+            let labels = labels.clone();
+            default(section(object, "metadata"), "labels", || labels);
         }
         ResourceType::CronJob => {
             let spec = section(object, "spec");
@@ -136,7 +141,11 @@ pub fn fill(resource_type: ResourceType, object: &mut Value, uid: &str, number: 
             default(spec, "failedJobsHistoryLimit", || json!(1));
             default(spec, "successfulJobsHistoryLimit", || json!(3));
             default(spec, "suspend", || json!(false));
-            fill_pod(section(section(section(section(spec, "jobTemplate"), "spec"), "template"), "spec"), "Never");
+            let job = section(spec, "jobTemplate");
+            section(job, "metadata");
+            let template = section(section(job, "spec"), "template");
+            section(template, "metadata");
+            fill_pod(section(template, "spec"));
         }
         ResourceType::Service => fill_service(section(object, "spec"), number),
         ResourceType::PersistentVolume => {
@@ -156,6 +165,17 @@ pub fn fill(resource_type: ResourceType, object: &mut Value, uid: &str, number: 
         ResourceType::Namespace => {
             let name = object["metadata"]["name"].clone();
             section(section(object, "metadata"), "labels")["kubernetes.io/metadata.name"] = name;
+            default(section(object, "spec"), "finalizers", || json!(["kubernetes"]));
+        }
+        ResourceType::RoleBinding | ResourceType::ClusterRoleBinding => {
+            let group = "rbac.authorization.k8s.io";
+            default(section(object, "roleRef"), "apiGroup", || json!(group));
+            for subject in items(object, "subjects") {
+                let is_account = subject["kind"] == "ServiceAccount";
+                if !is_account {
+                    default(subject, "apiGroup", || json!(group));
+                }
+            }
         }
         ResourceType::Endpoints => {
             for subset in items(object, "subsets") {
@@ -180,7 +200,7 @@ fn fill_deployment(object: &mut Value) {
     } else if let Some(members) = strategy.as_object_mut() {
         members.remove("rollingUpdate");
     }
-    fill_pod(section(section(spec, "template"), "spec"), "Always");
+    fill_pod(section(section(spec, "template"), "spec"));
 }
 
 fn fill_job(spec: &mut Value) {
@@ -190,11 +210,11 @@ fn fill_job(spec: &mut Value) {
     default(spec, "completionMode", || json!("NonIndexed"));
     default(spec, "podReplacementPolicy", || json!("TerminatingOrFailed"));
     default(spec, "suspend", || json!(false));
-    fill_pod(section(section(spec, "template"), "spec"), "Never");
+    fill_pod(section(section(spec, "template"), "spec"));
 }
 
-fn fill_pod(pod: &mut Value, restart: &str) {
-    default(pod, "restartPolicy", || json!(restart));
+fn fill_pod(pod: &mut Value) {
+    default(pod, "restartPolicy", || json!("Always"));
     default(pod, "dnsPolicy", || json!("ClusterFirst"));
     default(pod, "schedulerName", || json!("default-scheduler"));
     default(pod, "securityContext", || json!({}));
@@ -205,6 +225,9 @@ fn fill_pod(pod: &mut Value, restart: &str) {
     items(pod, "containers").for_each(fill_container);
     items(pod, "initContainers").for_each(fill_container);
     for volume in items(pod, "volumes") {
+        if volume.as_object().is_some_and(|members| members.len() == 1) {
+            section(volume, "emptyDir");
+        }
         for name in ["configMap", "secret", "projected"] {
             if let Some(source) = volume.get_mut(name) {
                 default(source, "defaultMode", || json!(420));
@@ -224,12 +247,6 @@ fn fill_container(container: &mut Value) {
     let moves = !last.contains('@') && last.split_once(':').is_none_or(|(_, tag)| tag == "latest");
     default(container, "imagePullPolicy", || json!(if moves { "Always" } else { "IfNotPresent" }));
     default(container, "resources", || json!({}));
-    if let Some(limits) = container["resources"].get("limits").and_then(Value::as_object).cloned() {
-        let requests = section(&mut container["resources"], "requests");
-        for (name, amount) in limits {
-            default(requests, &name, || amount);
-        }
-    }
     items(container, "ports").for_each(|port| default(port, "protocol", || json!("TCP")));
     for variable in items(container, "env") {
         if let Some(reference) = variable.get_mut("valueFrom").and_then(|from| from.get_mut("fieldRef")) {
@@ -316,7 +333,8 @@ mod tests {
         assert_eq!(pod["terminationGracePeriodSeconds"], json!(30));
         assert_eq!(pod["containers"][0]["imagePullPolicy"], json!("Always"));
         assert_eq!(pod["containers"][0]["ports"][0]["protocol"], json!("TCP"));
-        assert_eq!(pod["containers"][0]["resources"]["requests"], json!({"cpu": "1"}));
+        // Requests are filled in for pods, not for their templates.
+        assert_eq!(pod["containers"][0]["resources"], json!({"limits": {"cpu": "1"}}));
     }
 
     #[test]

@@ -38,6 +38,10 @@ pub fn check(resource_type: ResourceType, before: &Value, after: &Value, can_gro
                             creation"
                     .to_owned());
             }
+            // It is told once.
+            if before.pointer("/spec/nodeAffinity").is_some() {
+                immutable("/spec/nodeAffinity", "spec.nodeAffinity")?;
+            }
             immutable("/spec/volumeMode", "spec.volumeMode")
         }
         ResourceType::PersistentVolumeClaim => check_claim(before, after, can_grow),
@@ -51,8 +55,17 @@ pub fn check(resource_type: ResourceType, before: &Value, after: &Value, can_gro
             Err(format!("spec.clusterIPs[0]: Invalid value: [{address}]: may not change once set"))
         }
         ResourceType::Job => {
-            immutable("/spec/completions", "spec.completions")?;
-            immutable("/spec/selector", "spec.selector")?;
+            for field in [
+                "completions",
+                "completionMode",
+                "selector",
+                "backoffLimitPerIndex",
+                "podFailurePolicy",
+                "successPolicy",
+                "managedBy",
+            ] {
+                immutable(&format!("/spec/{field}"), &format!("spec.{field}"))?;
+            }
             immutable("/spec/template", "spec.template")
         }
         ResourceType::Secret => {

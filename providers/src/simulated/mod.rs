@@ -6,6 +6,7 @@
 //! deterministic: ids come from a counter, time is a counter that moves one second with each change.
 
 mod defaults;
+mod deletion;
 mod directory;
 mod fault;
 mod host;
@@ -13,6 +14,7 @@ mod immutable;
 mod machine;
 mod node;
 mod outside;
+mod ownership;
 mod paths;
 mod policy;
 mod provider;
@@ -22,6 +24,8 @@ mod reference;
 mod server;
 mod summary;
 mod transaction;
+mod types;
+mod validation;
 mod violation;
 mod volume;
 

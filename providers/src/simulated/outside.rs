@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::host::SimulatedHost;
 use super::machine::{FileEntry, FileSystem};
 use super::transaction::Mutation;
-use super::{node, readiness, server};
+use super::{deletion, node, readiness, server};
 
 impl SimulatedHost {
     /// Changes one field as `kubectl edit` would: the field is `manager`'s from then on. `None` takes it away.
@@ -43,7 +43,7 @@ impl SimulatedHost {
     /// A cluster that is not there, or a delete the server refuses.
     pub fn delete_object(&self, target: &Target, key: &ObjectKey) -> Result<(), EnactError> {
         self.change(|tx| match tx.machine().identity(target) {
-            Some(_) => server::delete(tx, target, key),
+            Some(_) => deletion::delete(tx, target, key),
             None => Err(server::no_cluster(target)),
         })
     }
@@ -55,7 +55,7 @@ impl SimulatedHost {
     pub fn recreate_object(&self, target: &Target, key: &ObjectKey) -> Result<Live, EnactError> {
         self.change(|tx| {
             let attributes = server::live(tx, target, key)?.attributes;
-            server::delete(tx, target, key)?;
+            deletion::delete(tx, target, key)?;
             server::create(tx, target, key, &attributes, "kubectl")
         })
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use laconic_engine::diff::path::{item_keys, merge_key};
+use serde_json::{Map, Value, json};
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,7 @@ fn walk(value: &Value, path: String, key: &str, leaves: &mut BTreeMap<String, Va
             }
         }
         Value::Array(items) if !items.is_empty() => {
-            for (index, item) in items.iter().enumerate() {
-                let name = path_name(key, items, index);
+            for (item, name) in items.iter().zip(item_keys(key, items)) {
                 walk(item, format!("{path}[{name}]"), "", leaves);
             }
         }
@@ -49,38 +49,103 @@ fn child(path: &str, key: &str) -> String {
     }
 }
 
-/// The name of an item in a path, spelled as [`laconic_engine::diff`] spells it.
-fn path_name(list: &str, items: &[Value], index: usize) -> String {
-    let own = |item: &Value| match list {
-        "accessModes" | "finalizers" => item.as_str().map(str::to_owned),
-        _ => item_name(list, item),
-    };
-    let Some(name) = items.get(index).and_then(own) else { return index.to_string() };
-    // Names that repeat get their position among the equal ones.
-    let earlier = items.iter().take(index).filter(|other| own(other).as_ref() == Some(&name)).count();
-    if earlier == 0 { name } else { format!("{name}#{}", earlier + 1) }
+/// Whether a server merges a list item by item. All others have one owner and are replaced as a whole, though the engine
+/// may know their items by a name too.
+pub fn is_merged(list: &str) -> bool {
+    matches!(
+        list,
+        "containers"
+            | "initContainers"
+            | "env"
+            | "volumes"
+            | "imagePullSecrets"
+            | "ports"
+            | "volumeMounts"
+            | "hostAliases"
+            | "finalizers"
+    )
 }
 
-/// The name by which a list merges an item; `None` where a list goes by position and is replaced as a whole.
-pub fn item_name(list: &str, item: &Value) -> Option<String> {
-    let text = |member: &str| match item.get(member)? {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    match list {
-        "containers" | "initContainers" | "env" | "volumes" | "imagePullSecrets" => text("name"),
-        "ports" => {
-            let number = text("containerPort").or_else(|| text("port"))?;
-            let protocol = text("protocol").unwrap_or_else(|| "TCP".to_owned());
-            Some(format!("{number}/{}", protocol.to_ascii_lowercase()))
+/// Maps and lists that have one owner: the part of a path down to it, else the whole path.
+pub fn owned_part(path: &str) -> &str {
+    const WHOLE: [&str; 8] = [
+        "selector",
+        "nodeSelector",
+        "roleRef",
+        "configMapKeyRef",
+        "secretKeyRef",
+        "fieldRef",
+        "resourceFieldRef",
+        "subsets",
+    ];
+    let mut list = "";
+    for prefix in prefixes(path) {
+        let is_item = prefix.ends_with(']') && !list.is_empty() && !is_map(list);
+        if is_item && !is_merged(list) {
+            return prefix.rsplit_once('[').map_or(path, |(above, _)| above);
         }
-        "volumeMounts" => text("mountPath"),
-        "rules" => text("host"),
-        "paths" => text("path"),
-        "hostAliases" => text("ip"),
-        _ => None,
+        if prefix.ends_with(']') {
+            list = "";
+            continue;
+        }
+        list = prefix.rsplit(['.', ']']).next().unwrap_or(prefix);
+        // What lies in a map of texts is no field.
+        if WHOLE.contains(&list)
+            && !prefixes(prefix).iter().any(|above| is_map(above.rsplit('.').next().unwrap_or(above)))
+        {
+            return prefix;
+        }
     }
+    path
+}
+
+/// Whether brackets after that name hold a key of a map.
+fn is_map(name: &str) -> bool {
+    matches!(
+        name,
+        "labels"
+            | "annotations"
+            | "data"
+            | "binaryData"
+            | "stringData"
+            | "matchLabels"
+            | "limits"
+            | "requests"
+            | "capacity"
+            | "parameters"
+    )
+}
+
+/// A path as servers spell it in messages: `.spec.template.spec.containers[name="web"].image`.
+pub fn spelled(path: &str) -> String {
+    let mut text = String::new();
+    let mut list = String::new();
+    for segment in segments(path) {
+        match segment {
+            Segment::Key(name) => {
+                text.push('.');
+                text.push_str(&name);
+                list = name;
+            }
+            Segment::Bracket(name) if is_map(&list) => {
+                text.push('.');
+                text.push_str(&name);
+            }
+            Segment::Bracket(name) => {
+                text.push_str(&match (list.as_str(), name.split_once('/')) {
+                    ("ports", Some((port, protocol))) => {
+                        let member = if path.contains("containers[") { "containerPort" } else { "port" };
+                        format!("[{member}={port},protocol=\"{}\"]", protocol.to_uppercase())
+                    }
+                    ("volumeMounts", _) => format!("[mountPath=\"{name}\"]"),
+                    ("hostAliases", _) => format!("[ip=\"{name}\"]"),
+                    (list, _) if is_merged(list) => format!("[name=\"{name}\"]"),
+                    _ => format!("[{name}]"),
+                });
+            }
+        }
+    }
+    text
 }
 
 fn segments(path: &str) -> Vec<Segment> {
@@ -128,10 +193,7 @@ pub fn is_beneath(path: &str, prefix: &str) -> bool {
 
 /// Where in a list the item with that name is, or would be by position.
 fn position(items: &[Value], list: &str, name: &str) -> Option<usize> {
-    items
-        .iter()
-        .position(|item| item_name(list, item).is_some_and(|own| own == name))
-        .or_else(|| name.parse().ok().filter(|index| items.get(*index).is_some_and(|i| item_name(list, i).is_none())))
+    item_keys(list, items).iter().position(|own| own == name)
 }
 
 /// The value at a path.
@@ -177,7 +239,7 @@ fn set_at(at: &mut Value, segments: &[Segment], list: &str, new: Value) {
         *at = Value::Object(Map::new());
     }
     if let Value::Object(members) = at {
-        let is_list = matches!(rest.first(), Some(Segment::Bracket(_))) && is_keyed_list(name);
+        let is_list = matches!(rest.first(), Some(Segment::Bracket(_))) && is_merged(name);
         let member =
             members.entry(name.clone()).or_insert_with(|| if is_list { Value::Array(Vec::new()) } else { Value::Null });
         set_at(member, rest, name, new);
@@ -188,25 +250,18 @@ fn set_at(at: &mut Value, segments: &[Segment], list: &str, new: Value) {
 fn new_item(list: &str, name: &str) -> Value {
     let member = match list {
         "volumeMounts" => "mountPath",
+        "hostAliases" => "ip",
         "rules" => "host",
         "paths" => "path",
-        "hostAliases" => "ip",
         // Whether its number is that of a container or of a service is known only to who sets it.
         "ports" => {
             let protocol = name.split_once('/').map_or("tcp", |(_, protocol)| protocol);
-            return serde_json::json!({"protocol": protocol.to_ascii_uppercase()});
+            return json!({"protocol": protocol.to_ascii_uppercase()});
         }
-        _ if is_keyed_list(list) => "name",
+        _ if is_merged(list) => "name",
         _ => return Value::Null,
     };
     Value::Object([(member.to_owned(), Value::from(name))].into_iter().collect())
-}
-
-fn is_keyed_list(list: &str) -> bool {
-    matches!(
-        list,
-        "containers" | "initContainers" | "env" | "volumes" | "imagePullSecrets" | "ports" | "volumeMounts" | "paths"
-    ) || matches!(list, "rules" | "hostAliases")
 }
 
 /// Takes away what is at a path.
@@ -260,13 +315,13 @@ pub fn merge(live: &mut Value, sent: &Value, key: &str) {
             }
         }
         (Value::Array(live), Value::Array(sent))
-            if !sent.is_empty() && sent.iter().chain(live.iter()).all(|item| item_name(key, item).is_some()) =>
+            if is_merged(key) && sent.iter().chain(live.iter()).all(|item| merge_key(key, item).is_some()) =>
         {
             // Items that are sent come first and in their order; those of other managers follow.
             let mut merged = Vec::with_capacity(live.len().max(sent.len()));
             for item in sent {
-                let name = item_name(key, item);
-                match live.iter().position(|there| item_name(key, there) == name) {
+                let name = merge_key(key, item);
+                match live.iter().position(|there| merge_key(key, there) == name) {
                     Some(index) => {
                         let mut there = live.remove(index);
                         merge(&mut there, item, "");
@@ -380,6 +435,34 @@ mod tests {
         assert_eq!(containers[1]["args"], json!(["c"]));
         assert_eq!(containers[1]["ports"], json!([{"containerPort": 80}]));
         assert_eq!(live["metadata"]["labels"], json!({"app.kubernetes.io/stack": "shop"}));
+    }
+
+    #[test]
+    fn lists_without_keys_and_some_maps_have_one_owner() {
+        for (path, part) in [
+            ("rules[0].verbs[0]", "rules"),
+            ("spec.rules[a.example].http.paths[/].path", "spec.rules"),
+            ("spec.accessModes[ReadWriteOnce]", "spec.accessModes"),
+            ("spec.selector.matchLabels[a.b/c]", "spec.selector"),
+            ("spec.template.spec.containers[web].args[0]", "spec.template.spec.containers[web].args"),
+            ("spec.template.spec.containers[web].env[A].value", "spec.template.spec.containers[web].env[A].value"),
+            ("metadata.labels[a.b/c]", "metadata.labels[a.b/c]"),
+            ("data.selector", "data.selector"),
+            ("data[a.b]", "data[a.b]"),
+            ("subsets[0].ports[80/tcp].port", "subsets"),
+        ] {
+            assert_eq!(owned_part(path), part, "{path}");
+        }
+    }
+
+    #[test]
+    fn messages_spell_paths_as_servers_do() {
+        assert_eq!(
+            spelled("spec.template.spec.containers[web].ports[80/tcp].hostPort"),
+            ".spec.template.spec.containers[name=\"web\"].ports[containerPort=80,protocol=\"TCP\"].hostPort"
+        );
+        assert_eq!(spelled("metadata.labels[a.b/c]"), ".metadata.labels.a.b/c");
+        assert_eq!(spelled("rules"), ".rules");
     }
 
     #[test]

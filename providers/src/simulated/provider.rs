@@ -14,7 +14,7 @@ use super::machine::{Machine, StoredObject, of_type};
 use super::server::Change;
 use super::transaction::Transaction;
 use super::violation::ViolationKind;
-use super::{MANAGER, node, policy, readiness, reference, server};
+use super::{MANAGER, deletion, node, policy, readiness, reference, server};
 
 impl Provider for SimulatedHost {
     fn observe<'a>(&'a self, request: &'a ObserveRequest) -> BoxFuture<'a, World> {
@@ -242,7 +242,14 @@ fn delete_object(tx: &mut Transaction<'_>, step: &Step) -> Result<(), EnactError
     let Some(object) = tx.machine().object(target, key) else { return Ok(()) };
     check_uid(step, &object.uid).inspect_err(|_| note_other_uid(tx, step, &object.uid))?;
     note_careless_delete(tx, target, &object);
-    server::delete(tx, target, key)
+    deletion::delete(tx, target, key)?;
+    match tx.machine().object(target, key) {
+        // It ends when it is gone; real time would pass here until nobody waits any more.
+        Some(left) if left.uid == object.uid => {
+            Err(EnactError::Refused(format!("it is still on its way out: {}", deletion::obstacle(&left))))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn note_careless_delete(tx: &mut Transaction<'_>, target: &Target, object: &StoredObject) {

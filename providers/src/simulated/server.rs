@@ -1,6 +1,6 @@
 //! An API server: makes, changes and deletes objects by the rules of Kubernetes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use laconic_engine::address::{ObjectKey, ResourceType};
@@ -8,9 +8,11 @@ use laconic_engine::apply::EnactError;
 use laconic_engine::resource::{FieldOwner, Live, Target};
 use serde_json::{Value, json};
 
+use super::deletion::{has_finalizers, is_plain, leave_namespace};
 use super::machine::StoredObject;
+use super::ownership::{move_to, owned_paths, resolve_conflicts, sent_leaves, take_ownership, take_written};
 use super::transaction::Transaction;
-use super::{MANAGER, defaults, immutable, paths, policy, volume};
+use super::{MANAGER, defaults, immutable, paths, policy, types, validation, volume};
 
 /// What others do to an object when they ask for a change.
 pub struct Change<'a> {
@@ -32,16 +34,20 @@ fn shown(key: &ObjectKey) -> String {
     format!("{}{dot}{group} \"{}\"", key.resource_type.kind(), key.name)
 }
 
+fn check_cluster(tx: &Transaction<'_>, target: &Target) -> Result<(), EnactError> {
+    tx.machine().identity(target).map_or_else(|| Err(no_cluster(target)), |_| Ok(()))
+}
+
+/// Whether something can be made there.
 fn check_place(tx: &Transaction<'_>, target: &Target, key: &ObjectKey) -> Result<(), EnactError> {
-    if tx.machine().identity(target).is_none() {
-        return Err(no_cluster(target));
-    }
+    check_cluster(tx, target)?;
     if !key.resource_type.is_namespaced() {
         return Ok(());
     }
     let namespace = ObjectKey::new(ResourceType::Namespace, "", &key.namespace);
     match tx.machine().object(target, &namespace) {
-        Some(namespace) if namespace.is_terminating() => Err(EnactError::Refused(format!(
+        // It can be made again once it is gone.
+        Some(namespace) if namespace.is_terminating() => Err(EnactError::Transient(format!(
             "{} is forbidden: unable to create new content in namespace {} because it is being terminated",
             shown(key),
             key.namespace
@@ -83,6 +89,7 @@ pub fn create(
     if has_generation(key.resource_type) {
         attributes["metadata"]["generation"] = json!(1);
     }
+    check_valid(key, &attributes)?;
     if let Some(status) = first_status(key.resource_type) {
         attributes["status"] = status;
     }
@@ -94,16 +101,23 @@ pub fn create(
     live(tx, target, key)
 }
 
-/// Refuses what is no object at all, before anything is put into it.
+/// Refuses what server-side apply cannot read, before anything is put into it.
 fn check_shape(key: &ObjectKey, object: &Value) -> Result<(), EnactError> {
-    let is_map = |value: Option<&Value>| value.is_none_or(|value| value.is_object() || value.is_null());
-    let is_sound = object.is_object()
-        && ["metadata", "spec", "status"].into_iter().all(|section| is_map(object.get(section)))
-        && ["labels", "annotations"].into_iter().all(|map| is_map(object["metadata"].get(map)));
-    match is_sound {
-        true => Ok(()),
-        false => Err(EnactError::Refused(format!("{} in version is invalid: it is no object", shown(key)))),
-    }
+    types::check(key.resource_type, object).map_err(|problem| {
+        EnactError::Refused(format!(
+            "failed to create typed patch object ({}/{}; {}, Kind={}): {problem}",
+            key.namespace,
+            key.name,
+            key.resource_type.api_version(),
+            key.resource_type.kind()
+        ))
+    })
+}
+
+/// Refuses what admission and validation refuse.
+fn check_valid(key: &ObjectKey, object: &Value) -> Result<(), EnactError> {
+    validation::check(key.resource_type, object)
+        .map_err(|problem| EnactError::Refused(format!("{} is invalid: {problem}", shown(key))))
 }
 
 /// The object as it is now.
@@ -136,22 +150,6 @@ fn first_status(resource_type: ResourceType) -> Option<Value> {
     }
 }
 
-/// The paths a manager owns by sending them: everything but what identifies the object.
-fn owned_paths(sent: &Value) -> BTreeSet<String> {
-    sent_leaves(sent).into_keys().collect()
-}
-
-fn sent_leaves(sent: &Value) -> BTreeMap<String, Value> {
-    let mut leaves = paths::flatten(sent);
-    leaves.retain(|path, value| {
-        let identifies =
-            matches!(path.as_str(), "apiVersion" | "kind" | "metadata" | "metadata.name" | "metadata.namespace");
-        // A `null` asks for a field to go; nobody owns what is not there.
-        !identifies && !value.is_null()
-    });
-    leaves
-}
-
 /// Server-side apply of a whole object by one manager.
 pub fn update(
     tx: &mut Transaction<'_>,
@@ -161,14 +159,15 @@ pub fn update(
     expected_uid: Option<&str>,
     change: &Change<'_>,
 ) -> Result<Live, EnactError> {
-    check_place(tx, target, key)?;
+    check_cluster(tx, target)?;
     let before = existing(tx, target, key, expected_uid)?;
     check_shape(key, sent)?;
     let mut sent = sent.clone();
     defaults::normalise(key.resource_type, &mut sent);
     let leaves = sent_leaves(&sent);
     let mut after = StoredObject::clone(&before);
-    resolve_conflicts(key, &mut after, &leaves, change)?;
+    resolve_conflicts(&mut after, &leaves, change.manager, change.force)
+        .map_err(|conflicts| EnactError::Stale(format!("{conflicts} ({})", shown(key))))?;
 
     let previously: BTreeSet<String> = after
         .owners
@@ -204,15 +203,14 @@ pub fn adopt(
     sent: &Value,
     expected_uid: Option<&str>,
 ) -> Result<Live, EnactError> {
-    check_place(tx, target, key)?;
+    check_cluster(tx, target)?;
     let before = existing(tx, target, key, expected_uid)?;
-    let leaves: BTreeSet<String> = sent_leaves(sent).into_keys().collect();
+    let mut sent = sent.clone();
+    defaults::normalise(key.resource_type, &mut sent);
     let mut after = StoredObject::clone(&before);
-    for owner in &mut after.owners {
-        owner.paths.retain(|path| !leaves.contains(path));
+    if !move_to(&mut after, MANAGER, &owned_paths(&sent), tx.now()) {
+        return Ok(before.live());
     }
-    after.owners.retain(|owner| !owner.paths.is_empty());
-    take_ownership(&mut after, MANAGER, leaves, tx.now());
     tx.put(target, after);
     live(tx, target, key)
 }
@@ -242,47 +240,6 @@ fn is_nested(prefix: &str) -> bool {
     prefix.contains(['.', '[']) || !matches!(prefix, "metadata" | "spec")
 }
 
-/// Fields that others own with another value: taken with force, else a conflict.
-fn resolve_conflicts(
-    key: &ObjectKey,
-    object: &mut StoredObject,
-    leaves: &BTreeMap<String, Value>,
-    change: &Change<'_>,
-) -> Result<(), EnactError> {
-    let there = paths::flatten(&object.attributes);
-    let differing: BTreeSet<&String> =
-        leaves.iter().filter(|(path, value)| there.get(*path) != Some(value)).map(|(path, _)| path).collect();
-    let mut conflicts = Vec::new();
-    for owner in object.owners.iter_mut().filter(|owner| owner.manager != change.manager) {
-        let taken: Vec<String> = owner.paths.iter().filter(|path| differing.contains(path)).cloned().collect();
-        for path in taken {
-            owner.paths.remove(&path);
-            conflicts.push(format!("conflict with \"{}\": .{path}", owner.manager));
-        }
-    }
-    object.owners.retain(|owner| !owner.paths.is_empty());
-    if conflicts.is_empty() || change.force {
-        return Ok(());
-    }
-    let (count, plural) = (conflicts.len(), if conflicts.len() == 1 { "" } else { "s" });
-    Err(EnactError::Stale(format!(
-        "Apply failed with {count} conflict{plural}: {} ({})",
-        conflicts.join(", "),
-        shown(key)
-    )))
-}
-
-fn take_ownership(object: &mut StoredObject, manager: &str, paths: BTreeSet<String>, time: String) {
-    match object.owners.iter_mut().find(|owner| owner.manager == manager) {
-        Some(owner) if owner.paths == paths => {}
-        Some(owner) => {
-            owner.paths = paths;
-            owner.time = time;
-        }
-        None => object.owners.push(FieldOwner { manager: manager.to_owned(), time, paths }),
-    }
-}
-
 /// Stores a changed object if the server allows the change.
 fn store(
     tx: &mut Transaction<'_>,
@@ -295,11 +252,22 @@ fn store(
     check_shape(&key, &after.attributes)?;
     let number = tx.next_number();
     defaults::fill(key.resource_type, &mut after.attributes, &before.uid, number);
-    let can_grow = matches!(target, Target::Kubernetes(_)) && before.text("/spec/storageClassName") != "manual";
+    // An expandable class is what others' clusters have for the claims they provision, and kind has not.
+    let can_grow = matches!(target, Target::Kubernetes(_))
+        && before.text("/spec/storageClassName") == volume::DYNAMIC_CLASS
+        && before.text("/status/phase") == "Bound";
     immutable::check(key.resource_type, &before.attributes, &after.attributes, can_grow)
         .map_err(|problem| EnactError::Refused(format!("{} is invalid: {problem}", shown(&key))))?;
+    check_valid(&key, &after.attributes)?;
     if before.attributes == after.attributes && before.owners == after.owners {
         return Ok(before.live());
+    }
+    if after.is_terminating() && !has_finalizers(&after) && is_plain(key.resource_type) {
+        // The last finalizer was what kept it.
+        let last = after.live();
+        tx.remove(target, &key);
+        leave_namespace(tx, target, &key);
+        return Ok(last);
     }
     if specification(&before.attributes) != specification(&after.attributes) {
         after.polls = 0;
@@ -330,80 +298,19 @@ pub fn edit(
     path: &str,
     value: Option<Value>,
 ) -> Result<Live, EnactError> {
-    check_place(tx, target, key)?;
+    check_cluster(tx, target)?;
     let Some(before) = tx.machine().object(target, key) else {
         return Err(EnactError::Refused(format!("{} not found", shown(key))));
     };
     let mut after = StoredObject::clone(&before);
-    for owner in &mut after.owners {
-        owner.paths.retain(|own| !paths::is_beneath(own, path));
-    }
-    after.owners.retain(|owner| !owner.paths.is_empty());
+    let is_there = value.is_some();
     match value {
         Some(value) => {
-            let mut gained: BTreeSet<String> = paths::flatten(&value)
-                .into_keys()
-                .map(|leaf| match leaf.as_str() {
-                    "" => path.to_owned(),
-                    leaf if leaf.starts_with('[') => format!("{path}{leaf}"),
-                    leaf => format!("{path}.{leaf}"),
-                })
-                .collect();
             paths::set(&mut after.attributes, path, value);
             defaults::normalise_stored(key.resource_type, &mut after.attributes);
-            let own = after.owners.iter().find(|owner| owner.manager == manager);
-            gained.extend(own.map(|owner| owner.paths.clone()).unwrap_or_default());
-            take_ownership(&mut after, manager, gained, tx.now());
         }
         None => paths::remove(&mut after.attributes, path),
     }
+    take_written(&mut after, manager, path, is_there, tx.now());
     store(tx, target, &before, after, manager)
-}
-
-/// Deletes an object with what belongs to it; one that is in use is marked and goes later.
-pub fn delete(tx: &mut Transaction<'_>, target: &Target, key: &ObjectKey) -> Result<(), EnactError> {
-    let Some(object) = tx.machine().object(target, key) else { return Ok(()) };
-    match key.resource_type {
-        ResourceType::Namespace if is_system_namespace(&key.name) => Err(EnactError::Refused(format!(
-            "namespaces \"{}\" is forbidden: this namespace may not be deleted",
-            key.name
-        ))),
-        ResourceType::Namespace => {
-            delete_contents(tx, target, &key.name);
-            tx.remove(target, key);
-            Ok(())
-        }
-        ResourceType::PersistentVolume | ResourceType::PersistentVolumeClaim => {
-            if !object.is_terminating() {
-                let mut marked = StoredObject::clone(&object);
-                marked.attributes["metadata"]["deletionTimestamp"] = Value::from(tx.now());
-                tx.put(target, marked);
-            }
-            volume::settle(tx, target);
-            Ok(())
-        }
-        resource_type => {
-            tx.remove(target, key);
-            volume::settle_after(tx, target, resource_type);
-            Ok(())
-        }
-    }
-}
-
-/// Namespaces that the server itself keeps.
-pub fn is_system_namespace(name: &str) -> bool {
-    matches!(name, "default" | "kube-system" | "kube-public" | "kube-node-lease")
-}
-
-/// Everything in a namespace goes, pods with it: nothing holds its claims.
-fn delete_contents(tx: &mut Transaction<'_>, target: &Target, namespace: &str) {
-    let inside: Vec<ObjectKey> = tx
-        .machine()
-        .objects(target)
-        .map(|objects| objects.keys().filter(|key| &*key.namespace == namespace).cloned().collect())
-        .unwrap_or_default();
-    for key in inside {
-        tx.remove(target, &key);
-    }
-    volume::settle(tx, target);
 }

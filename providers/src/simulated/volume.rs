@@ -6,13 +6,14 @@ use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::resource::Target;
 use serde_json::{Value, json};
 
+use super::deletion::{has_finalizers, leave_namespace};
 use super::machine::{FileEntry, FileSystem, Machine, StoredObject};
 use super::quantity;
 use super::reference;
 use super::transaction::{Mutation, Transaction};
 
 /// The class that provisions volumes when a claim names none.
-const DYNAMIC_CLASS: &str = "standard";
+pub const DYNAMIC_CLASS: &str = "standard";
 
 /// Lets the volume controllers act on an object that was just made. Everything else is settled already, and looking at
 /// all of it for each new object would make a large host slow.
@@ -51,8 +52,12 @@ pub fn settle_after(tx: &mut Transaction<'_>, target: &Target, resource_type: Re
 /// released.
 pub fn settle(tx: &mut Transaction<'_>, target: &Target) {
     for claim in tx.machine().objects_of(target, ResourceType::PersistentVolumeClaim) {
-        if claim.is_terminating() && reference::user_of(tx.machine(), target, &claim.key).is_none() {
+        if claim.is_terminating()
+            && !has_finalizers(&claim)
+            && reference::user_of(tx.machine(), target, &claim.key).is_none()
+        {
             tx.remove(target, &claim.key);
+            leave_namespace(tx, target, &claim.key);
         }
     }
     for volume in tx.machine().objects_of(target, ResourceType::PersistentVolume) {
@@ -80,7 +85,7 @@ fn claim_of(machine: &Machine, target: &Target, volume: &StoredObject) -> Option
 fn settle_volume(tx: &mut Transaction<'_>, target: &Target, volume: &Arc<StoredObject>) {
     let is_claimed = volume.attributes["spec"].get("claimRef").is_some();
     let claim = claim_of(tx.machine(), target, volume);
-    if volume.is_terminating() && claim.is_none() {
+    if volume.is_terminating() && claim.is_none() && !has_finalizers(volume) {
         tx.remove(target, &volume.key);
         return;
     }
@@ -164,12 +169,17 @@ fn fits(volume: &StoredObject, claim: &StoredObject) -> bool {
         && size != Some(std::cmp::Ordering::Less)
 }
 
-/// A volume that was made by hand and fits a claim that names none.
+/// The smallest volume that was made by hand and fits a claim that names none.
 fn matching_volume(machine: &Machine, target: &Target, claim: &StoredObject) -> Option<Arc<StoredObject>> {
     machine
         .objects_of(target, ResourceType::PersistentVolume)
         .into_iter()
-        .find(|volume| volume.text("/status/phase") == "Available" && fits(volume, claim))
+        .filter(|volume| volume.text("/status/phase") == "Available" && fits(volume, claim))
+        .reduce(|smallest, other| {
+            let size = |volume: &StoredObject| volume.text("/spec/capacity/storage").to_owned();
+            let is_smaller = quantity::compare(&size(&other), &size(&smallest)) == Some(std::cmp::Ordering::Less);
+            if is_smaller { other } else { smallest }
+        })
 }
 
 /// Makes a volume for a claim of the dynamic class: on kind when the first pod wants it, elsewhere at once.

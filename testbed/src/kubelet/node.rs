@@ -69,7 +69,7 @@ impl Work<'_> {
             self.look_at(pod).await?;
         }
         let version = all.metadata.resource_version.unwrap_or_default();
-        let mut events = pods.watch(&WatchParams::default().timeout(60), &version).await?.boxed();
+        let mut events = pods.watch(&WatchParams::default().timeout(290), &version).await?.boxed();
         loop {
             let again = async {
                 if self.waiting.is_empty() {

@@ -122,9 +122,13 @@ fn a_dynamic_claim_takes_its_bytes_with_it() {
 fn a_claim_in_use_terminates_when_its_pods_are_gone() {
     let host = with_data("/mnt/pg");
     let (pv, pvc, web) = keys();
-    delete(&host, &pv).unwrap();
+    let left = |outcome: Result<Enacted, EnactError>| match outcome {
+        Err(EnactError::Refused(text)) => text,
+        other => panic!("{other:?}"),
+    };
+    assert!(left(delete(&host, &pv)).contains("pv-protection"));
     assert!(see(&host, &pv).unwrap().terminating);
-    delete(&host, &pvc).unwrap();
+    assert!(left(delete(&host, &pvc)).contains("pvc-protection"));
     assert!(see(&host, &pvc).unwrap().terminating);
     assert_eq!(host.violations()[0].kind, ViolationKind::DeletedInUse { by: pvc.clone() });
     assert_eq!(host.violations()[1].kind, ViolationKind::DeletedInUse { by: web.clone() });
