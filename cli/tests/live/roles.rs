@@ -108,7 +108,7 @@ fn one_by_one(rule: &Value) -> Vec<(Permission, Value)> {
 
 /// Runs something until it answers as wanted: a server notices a changed role a moment later.
 #[track_caller]
-pub fn until(what: &str, run: impl Fn() -> Answer, is_wanted: impl Fn(&Answer) -> bool) -> Answer {
+pub fn until(what: &str, mut run: impl FnMut() -> Answer, is_wanted: impl Fn(&Answer) -> bool) -> Answer {
     let deadline = Instant::now() + NOTICED;
     loop {
         let answer = run();
