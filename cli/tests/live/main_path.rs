@@ -34,6 +34,7 @@ fn from_apply_to_destroy() {
         return;
     }
     let server = ApiServer::shared_with_controller_manager();
+    server.kubelet();
     let shop = Deployment::on(server, "main-path");
     let namespaced = |arguments: &[&str]| kubectl(server, &[&["--namespace", &shop.namespace], arguments].concat());
 
@@ -53,7 +54,7 @@ fn from_apply_to_destroy() {
     kubectl(server, &["--namespace", &ingress, "label", "deployment", "caddy", label]);
 
     shop.laconic(&["plan", "--detailed-exitcode"]).expect(2).says("everything is a create");
-    shop.apply().expect(0).says("Apply complete! Resources: 14 added");
+    shop.laconic(&["apply", "--auto-approve"]).expect(0).says("Apply complete! Resources: 14 added");
     nothing_to_do(&shop);
 
     // Changes behind our back, each by somebody with a name.
@@ -95,7 +96,7 @@ fn from_apply_to_destroy() {
     let plan = shop.laconic(&["plan", "--detailed-exitcode"]).expect(2);
     let plan = plan.says("# ingress.shop.ingress will be created").says("Plan: 1 to add, 3 to change, 0 to destroy.");
     plan.says(&format!("is owned by oncall since {time} and will be taken back"));
-    shop.apply().expect(0).says("Resources: 1 added, 3 changed, 0 destroyed.");
+    shop.laconic(&["apply", "--auto-approve"]).expect(0).says("Resources: 1 added, 3 changed, 0 destroyed.");
     nothing_to_do(&shop);
     assert_eq!(namespaced(&["get", "deployment", &web, "--output=jsonpath={.spec.replicas}"]), "1");
 
