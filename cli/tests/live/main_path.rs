@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use laconic_testbed::ApiServer;
+use laconic_testbed::{ApiServer, Options};
 use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, kubectl};
@@ -33,7 +33,8 @@ fn from_apply_to_destroy() {
     if laconic_testbed::off() {
         return;
     }
-    let server = ApiServer::shared_with_controller_manager();
+    // Of its own: on the shared one nobody runs pods, which other tests count on.
+    let server = &ApiServer::start(Options::new().with_controller_manager(true)).unwrap();
     server.kubelet();
     let shop = Deployment::on(server, "main-path");
     let namespaced = |arguments: &[&str]| kubectl(server, &[&["--namespace", &shop.namespace], arguments].concat());
