@@ -71,7 +71,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// Takes out what differs from run to run: the directory, ids that depend on it, times.
 fn steady(text: &str, work: &Path) -> String {
-    let text = text.replace(&work.display().to_string(), "/work");
+    let text = text.replace(&work.display().to_string(), "/place");
     let mut out = String::new();
     for line in text.lines() {
         let mut line = line.to_owned();

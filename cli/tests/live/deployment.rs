@@ -171,7 +171,7 @@ impl Deployment {
 
     /// A text without what differs from run to run: folders, ports, ids of plans and clusters.
     pub fn steady(&self, text: &str) -> String {
-        let text = text.replace(&self.folder.path().display().to_string(), "/work");
+        let text = text.replace(&self.folder.path().display().to_string(), "/place");
         let marks = [
             ("https://127.0.0.1:", "PORT", 5),
             ("http://127.0.0.1:", "PORT", 5),
