@@ -13,7 +13,7 @@ head=36
 tail=10
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-laconic=${LACONIC_BIN:-$root/target/ci/laconic}
+laconic=${LACONIC_BIN:-${CARGO_TARGET_DIR:-$root/target}/ci/laconic}
 if [ ! -x "$laconic" ]; then
   printf 'no %s: run `make build` first\n' "$laconic" >&2
   exit 1
