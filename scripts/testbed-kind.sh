@@ -21,7 +21,7 @@ digest() {
   {
     printf '%s %s\n' "$(uname -sm)" "$go_version"
     declare -f compile
-    cat "$parts"/*
+    cat "$parts"/{archive,node-image,packages,runc-limited,system,test-images}.sh
     # Not the comments.
     sed -e '/^\/\//d' "$tools"/{kubernetes,etcd,cluster,workload}/go.mod
     cat "$tools"/{kubernetes,etcd,cluster}/go.sum "$tools"/cluster/*/*.go "$tools"/workload/*.go
