@@ -156,6 +156,11 @@ start_engine() {
   mount --bind "$root/shared" "$root/shared"
   mount --make-shared "$root/shared"
   ip link set lo up
+  # Images and clusters are written once and thrown away: in memory, where there is plenty.
+  mkdir -p "$root/data"
+  local available
+  available=$(awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo)
+  if [ "$available" -ge 10240 ]; then mount -t tmpfs -o "mode=711,size=$((available / 2))m" tmpfs "$root/data"; fi
   # `docker run --privileged` asks for all capabilities, and runc fails when one of them is not to be had.
   if ! capsh_has_resource; then
     runtime=(--add-runtime "limited=$engine/runc-limited" --default-runtime limited)
