@@ -55,7 +55,7 @@ remove() {
 remove_dead() {
   local other
   for other in "$base".*; do
-    [ -d "$other" ] && ! runs "$other" || continue
+    if [ ! -d "$other" ] || runs "$other"; then continue; fi
     # One without a lock may be just being made.
     if [ -e "$other/lock" ] || [ -n "$(find "$other" -maxdepth 0 -mmin +1)" ]; then remove "$other"; fi
   done
@@ -69,6 +69,7 @@ run() {
   for tool in unshare nsenter setpriv flock ip iptables; do
     command -v "$tool" >/dev/null || fail "there is no $tool here" 'docker engine: the packages are util-linux, iproute2 and iptables'
   done
+  # shellcheck disable=SC2016 # it is a command
   [ -x "${LACONIC_TESTBED_DOCKER:-}/engine/dockerd" ] ||
     fail 'LACONIC_TESTBED_DOCKER does not name a folder with an engine' 'docker engine: `scripts/testbed-kind.sh` makes one'
   remove_dead

@@ -104,7 +104,9 @@ folder=$cache/kind-$(digest)
 if ! complete "$folder"; then
   # shellcheck disable=SC2016 # it is a command
   [ "$mode" != --where ] || fail 'what kind clusters need is not built' 'test bed: `make testbed-kind` builds it'
-  [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null || fail 'building the node image needs root on Debian or Ubuntu'
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    fail 'building the node image needs root on Debian or Ubuntu'
+  fi
   servers=$(env -u KUBEBUILDER_ASSETS "$root/scripts/testbed.sh")
   lock_cache
   complete "$folder" || publish "$folder"

@@ -99,6 +99,7 @@ else
   assets=$cache/$(digest all)
 fi
 if ! complete "$assets"; then
+  # shellcheck disable=SC2016 # it is a command
   [ "$mode" != --where ] || fail "the servers are not built" 'test bed: `make testbed` builds them'
   lock_cache
   complete "$assets" || publish "$assets" "${servers[@]}"

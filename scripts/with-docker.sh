@@ -35,7 +35,6 @@ if [ "$1" = --inside ]; then
   # shellcheck source-path=SCRIPTDIR source=../testbed/kind/session.sh
   . "$here/../testbed/kind/session.sh"
   session "$@"
-  exit
 fi
 
 if [ "${LACONIC_TESTBED:-}" = off ]; then fail 'the test bed is off (LACONIC_TESTBED=off)'; fi

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What the scripts that build the test bed share. It puts into `root` and `tools` where things are in the repository and
 # into `cache` where what is built goes.
+# shellcheck disable=SC2034 # they use what is set here
 
 # Go 1.27 switches encoding/json to its second version, with which kube-openapi does not work.
 go_line=1.26

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # `architecture` is set by those that use this
 # Container images without a container engine: `docker load` and `ctr images import` take what is made here.
 
 # add_image ARCHIVE NAME ENTRYPOINT ROOT [VARIABLE]: adds an image of one layer, the content of the directory ROOT, to
@@ -26,8 +27,8 @@ write_archive() {
   printf '{%s}' "$(paste -sd, "$archive/.repositories")" >"$archive/repositories"
   printf '[%s]' "$(paste -sd, "$archive/.manifests")" >"$archive/manifest.json"
   (
-    cd "$archive"
-    tar --owner=0 --group=0 --mtime=@0 -cf "$file" repositories manifest.json config-*.json *.tar
+    cd "$archive" || exit
+    tar --owner=0 --group=0 --mtime=@0 -cf "$file" repositories manifest.json -- config-*.json *.tar
   )
   rm -r "$archive"
 }

@@ -100,6 +100,7 @@ build_node() {
   local begun=$SECONDS
   # Nothing can be pulled, and kind would try for a while.
   mkdir "$work/bin"
+  # shellcheck disable=SC2016 # the other shell expands them
   printf '#!/bin/sh\n[ "$1" != pull ] || exit 0\nexec %s "$@"\n' "$(command -v docker)" >"$work/bin/docker"
   chmod +x "$work/bin/docker"
   export LACONIC_TESTBED_DOCKER=$folder

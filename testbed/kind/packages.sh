@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What comes from the machine's own Debian or Ubuntu. Packages with services are not installed but unpacked: nothing
 # starts, and no program of the machine is replaced.
+# shellcheck disable=SC2154 # `root` and `work` are set by those that use this
 
 # unpack FOLDER PACKAGE...
 unpack() {
@@ -31,11 +32,11 @@ install_packages() {
 
 # fetch_engine FOLDER PROGRAMS: dockerd and what it calls; a docker command too when the machine has none.
 fetch_engine() {
-  local folder=$1 programs=$2 unpacked=$work/engine program missing=
+  local folder=$1 programs=$2 unpacked=$work/engine program absent=
   for program in docker dockerd containerd containerd-shim-runc-v2 runc docker-proxy docker-init; do
-    command -v "$program" >/dev/null || missing=yes
+    command -v "$program" >/dev/null || absent=yes
   done
-  if [ -z "$missing" ]; then
+  if [ -z "$absent" ]; then
     for program in dockerd containerd containerd-shim-runc-v2 runc docker-proxy docker-init; do
       ln -s "$(command -v "$program")" "$folder/$program"
     done
