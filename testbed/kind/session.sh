@@ -80,8 +80,7 @@ session() {
   registries=()
   session=$(mktemp -d)
   trap end_session EXIT
-  trap 'exit 143' TERM HUP
-  trap : INT
+  trap 'stopping=1' TERM HUP INT
   export KUBECONFIG=$session/kubeconfig
   export PATH=$LACONIC_TESTBED_DOCKER/bin:$PATH
   if [ -z "${LACONIC_TESTBED_SHARED:-}" ]; then
@@ -93,6 +92,6 @@ session() {
   start_registries
   load_images
   local status=0
-  "$@" || status=$?
+  attend "$@"
   exit "$status"
 }
