@@ -45,6 +45,7 @@ derive() {
 }
 
 load_images() {
+  # shellcheck disable=SC2016 # a command in a message
   local begun=$EPOCHREALTIME image
   image=${KIND_NODE_IMAGE:-}
   if [ -z "$image" ]; then
@@ -54,7 +55,9 @@ load_images() {
   elif [ -f "$image" ]; then
     image=$(docker load --quiet --input "$image" | sed -n 's/^Loaded image: //p')
   elif ! docker image inspect "$image" >/dev/null 2>&1; then
-    timeout 600 docker pull "$image" >&2
+    timeout 600 docker pull "$image" >&2 ||
+      fail "KIND_NODE_IMAGE=$image is not in Docker and cannot be pulled" \
+        'with docker: an engine of its own reaches no registry: name a file that `docker save` wrote instead'
   fi
   derive "$image"
   docker load --quiet --input "$LACONIC_TESTBED_DOCKER/workload.tar" >/dev/null
