@@ -65,13 +65,6 @@ pub enum Problem {
     BrokenPipe,
     /// stdout cannot be written.
     Output(std::io::Error),
-    /// A command needs to look at a kind cluster, and this build does not ask Docker.
-    NoLiveAccess {
-        /// The command.
-        command: &'static str,
-        /// Whether the command has an `--offline` form.
-        offline: bool,
-    },
     /// A command exists for simulated hosts only.
     NeedsSimulation,
     /// Nothing says which deployment is meant.

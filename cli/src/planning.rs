@@ -59,6 +59,18 @@ pub struct Planned {
     pub host: Option<Host>,
 }
 
+impl Planned {
+    /// The world, for what is to be done to it.
+    ///
+    /// # Errors
+    /// A plan that nobody looked for, which no command that does anything makes.
+    pub fn take_host(&mut self) -> Result<Host> {
+        self.host
+            .take()
+            .ok_or_else(|| Problem::BrokenPlan { complaints: vec!["nobody looked at the world".to_owned()] })
+    }
+}
+
 /// Makes a plan.
 ///
 /// # Errors
@@ -79,7 +91,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let host = match simulated {
         Some(simulated) => Some(Host::Simulated(Box::new(simulated))),
         None if wanted.offline => None,
-        None => Some(live(session, &input, &directories, wanted)?),
+        None => Some(live(session, &input, &directories)),
     };
     if let Some(host) = &host {
         let request = plan::observe_request(&input);
@@ -116,18 +128,10 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host })
 }
 
-/// The API servers of a plan's targets.
-fn live(
-    session: &Session,
-    input: &PlanInput,
-    directories: &BTreeMap<String, PathBuf>,
-    wanted: &Wanted<'_>,
-) -> Result<Host> {
+/// The world of a plan's targets.
+fn live(session: &Session, input: &PlanInput, directories: &BTreeMap<String, PathBuf>) -> Host {
     let targets: BTreeSet<Target> = input.deployments.iter().map(|one| one.target.clone()).collect();
-    if targets.iter().any(|target| target.kind_cluster().is_some()) {
-        return Err(Problem::NoLiveAccess { command: wanted.command, offline: wanted.command == "plan" });
-    }
-    Ok(session.wire.live(&targets, directories))
+    session.wire.live(&targets, directories)
 }
 
 /// The targets whose cluster answers and whose objects, or some kinds of them, nobody could list.

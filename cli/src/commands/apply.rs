@@ -29,10 +29,8 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
         planning: &arguments.planning,
         command: "apply",
     };
-    let planned = make(session, &wanted)?;
-    let Some(host) = planned.host else {
-        return Err(Problem::NoLiveAccess { command: "apply", offline: false });
-    };
+    let mut planned = make(session, &wanted)?;
+    let host = planned.take_host()?;
     let order = Order {
         plan: planned.plan,
         directories: planned.directories,

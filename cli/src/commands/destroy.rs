@@ -4,7 +4,7 @@ use laconic_engine::plan::Mode;
 
 use crate::applying::{Order, carry_out, counting};
 use crate::args::DestroyArgs;
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Result};
 use crate::planning::{Wanted, make};
 use crate::session::{Session, consents};
 
@@ -18,10 +18,8 @@ pub fn run(session: &Session, arguments: &DestroyArgs) -> Result<Exit> {
         planning: &arguments.planning,
         command: "destroy",
     };
-    let planned = make(session, &wanted)?;
-    let Some(host) = planned.host else {
-        return Err(Problem::NoLiveAccess { command: "destroy", offline: false });
-    };
+    let mut planned = make(session, &wanted)?;
+    let host = planned.take_host()?;
     let order = Order {
         plan: planned.plan,
         directories: planned.directories,

@@ -4,7 +4,7 @@ use laconic_engine::plan::Mode;
 
 use crate::applying::{Order, carry_out, counting};
 use crate::args::ImportArgs;
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Result};
 use crate::inputs::{directories, locate};
 use crate::planning::{Wanted, make, secret_places};
 use crate::secret_values::{Missing, fingerprinters};
@@ -25,7 +25,7 @@ pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
     if !arguments.dry_run {
         make_keys(session)?;
     }
-    let planned = make(session, &wanted)?;
+    let mut planned = make(session, &wanted)?;
     if arguments.dry_run {
         if session.output.json {
             session.output.print_json(&plan_json(&planned.plan, &planned.texts))?;
@@ -34,9 +34,7 @@ pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
         }
         return Ok(if planned.plan.is_refused() { Exit::Refused } else { Exit::Done });
     }
-    let Some(host) = planned.host else {
-        return Err(Problem::NoLiveAccess { command: "import", offline: false });
-    };
+    let host = planned.take_host()?;
     let order = Order {
         plan: planned.plan,
         directories: planned.directories,

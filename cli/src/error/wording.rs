@@ -12,11 +12,6 @@ impl Problem {
             Self::Usage(error) => error.to_string(),
             Self::BrokenPipe => String::new(),
             Self::Output(error) => format!("cannot write the output: {}", plain(error)),
-            Self::NoLiveAccess { command, .. } => {
-                format!(
-                    "`{command}` needs to look at a kind cluster, and live Docker access is not part of this build yet"
-                )
-            }
             Self::NeedsSimulation => "`simulate` edits a simulated host, and none is named".to_owned(),
             Self::NoDeployment { from } => {
                 format!(
@@ -97,14 +92,6 @@ impl Problem {
     #[must_use]
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoLiveAccess { offline, .. } => {
-                let mut hints = Vec::new();
-                if *offline {
-                    hints.push("`--offline` plans from the files and the state alone".to_owned());
-                }
-                hints.push("`--simulate HOSTDIR` (or LACONIC_SIMULATE) runs it against a simulated host".to_owned());
-                hints
-            }
             Self::NeedsSimulation => {
                 vec!["name its directory with `--simulate HOSTDIR` or LACONIC_SIMULATE".to_owned()]
             }

@@ -1,21 +1,24 @@
-//! What a command looks at and acts on: a simulated host, or real API servers.
+//! What a command looks at and acts on: a simulated host, or this one's container engine and real API servers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use laconic_engine::apply::Provider;
 use laconic_engine::resource::Target;
+use laconic_providers::docker::{ContainerEngine, Docker};
 use laconic_providers::kubernetes::Connection;
-use laconic_providers::{KubernetesProvider, SimulatedHost};
+use laconic_providers::process::Processes;
+use laconic_providers::{DockerHost, KubernetesProvider, SimulatedHost};
 
 /// What a command looks at and acts on.
 #[derive(Debug)]
 pub enum Host {
     /// A simulated one.
     Simulated(Box<SimulatedHost>),
-    /// The API servers that deployments live on.
-    Live(Box<KubernetesProvider>),
+    /// This host with its kind clusters, and the API servers elsewhere.
+    Live(Box<DockerHost>),
 }
 
 impl Host {
@@ -41,24 +44,34 @@ impl Host {
 /// The name `deploy create` gives the kubeconfig of a deployment; laconic-so calls it so.
 const KUBECONFIG: &str = "kubeconfig.yml";
 
-/// The API servers of targets. One that nothing says how to reach is not among them, and nothing is known of it.
+/// kind's word for which container engine it uses. What is looked at and what kind does must be the same.
+const ENGINE: &str = "KIND_EXPERIMENTAL_PROVIDER";
+
+/// The world of targets: kind clusters of this host's container engine, and remote API servers. One that nothing says how
+/// to reach is not among these, and nothing is known of it.
 ///
 /// For a remote Kubernetes what the command line names comes first, then the deployment's own kubeconfig; never whatever
-/// context somebody's own kubeconfig happens to be at, nor the cluster that happens to be around us.
+/// context somebody's own kubeconfig happens to be at, nor the cluster that happens to be around us. A kind cluster is
+/// reached through its node: nobody's kubeconfig is asked.
 #[must_use]
-pub fn live(reach: &Reach, targets: &BTreeSet<Target>, directories: &BTreeMap<String, PathBuf>) -> Host {
-    let connections = targets.iter().filter_map(|target| {
-        let connection = match target {
-            Target::Kind(cluster) => Connection::kind(cluster),
-            Target::Kubernetes(deployment) => reach.remote(directories.get(deployment))?,
-        };
-        Some((target.clone(), connection))
+pub fn live(
+    reach: &Reach,
+    targets: &BTreeSet<Target>,
+    directories: &BTreeMap<String, PathBuf>,
+    clusters: PathBuf,
+) -> Host {
+    let connections = targets.iter().filter_map(|target| match target {
+        Target::Kind(_) => None,
+        Target::Kubernetes(deployment) => Some((target.clone(), reach.remote(directories.get(deployment))?)),
     });
-    let provider = KubernetesProvider::new(connections.collect());
-    Host::Live(Box::new(match reach.request_limit {
-        Some(limit) => provider.with_request_limit(limit),
-        None => provider,
-    }))
+    let kubernetes = KubernetesProvider::new(connections.collect());
+    let kubernetes = match reach.request_limit {
+        Some(limit) => kubernetes.with_request_limit(limit),
+        None => kubernetes,
+    };
+    let engine = ContainerEngine::of_word(&std::env::var(ENGINE).unwrap_or_default());
+    let docker = Docker::new(Arc::new(Processes::real()), engine);
+    Host::Live(Box::new(DockerHost::new(docker, kubernetes, clusters)))
 }
 
 /// What the command line says of remote clusters.

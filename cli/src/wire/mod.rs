@@ -62,10 +62,10 @@ impl Wire {
         store.on(self.disk.clone())
     }
 
-    /// The API servers that these targets live on.
+    /// This host and the API servers that these targets live on.
     #[must_use]
     pub fn live(&self, targets: &BTreeSet<Target>, directories: &BTreeMap<String, PathBuf>) -> Host {
-        host::live(&self.reach, targets, directories)
+        host::live(&self.reach, targets, directories, self.state_directory.join("clusters"))
     }
 
     /// The simulated host, when there is one.

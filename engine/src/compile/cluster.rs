@@ -277,15 +277,17 @@ fn ingress_system(
     system
 }
 
-/// Makes the node one that Caddy's Deployment selects.
-const INGRESS_READY_PATCH: &str = "\
+/// The kubeadm patch of every cluster: makes the node one that Caddy's Deployment selects.
+pub const INGRESS_READY_PATCH: &str = "\
 kind: InitConfiguration
 nodeRegistration:
   kubeletExtraArgs:
     node-labels: \"ingress-ready=true\"
 ";
 
-fn memlock_patch(path: &str) -> String {
+/// The containerd patch that makes the runtime of unlimited locked memory, whose OCI spec is at a path of the node.
+#[must_use]
+pub fn memlock_patch(path: &str) -> String {
     format!(
         "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.{HIGH_MEMLOCK}]\n  \
          runtime_type = \"io.containerd.runc.v2\"\n  base_runtime_spec = \"{path}\""

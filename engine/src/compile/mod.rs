@@ -38,10 +38,13 @@ pub mod workload;
 
 pub use agree::agree;
 pub use check::{CheckOutcome, check, host_path_volume_name};
-pub use cluster::{ClusterCompilation, ClusterInput, PlannedTenants, WishPlaces, compose_cluster};
+pub use cluster::{
+    ClusterCompilation, ClusterInput, INGRESS_READY_PATCH, PlannedTenants, WishPlaces, compose_cluster, memlock_patch,
+};
 pub use input::{CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout};
 pub use kind_config::kind_config;
 pub use lower::lower;
+pub use pod::HIGH_MEMLOCK;
 
 use crate::source::SourceReader;
 use crate::spec::Located;

@@ -15,7 +15,7 @@ use super::naming::is_dns_label;
 use super::secret::{CA_CERTIFICATES, GENERATED};
 
 /// The runtime class that `unlimited-memlock` asks for.
-pub(super) const HIGH_MEMLOCK: &str = "high-memlock";
+pub const HIGH_MEMLOCK: &str = "high-memlock";
 
 /// A compiled pod.
 pub(super) struct Pod {

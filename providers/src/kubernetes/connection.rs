@@ -79,12 +79,6 @@ pub enum ConnectionError {
 }
 
 impl Connection {
-    /// The connection to the kind cluster of that name, as kind itself enters it into kubeconfig.
-    #[must_use]
-    pub fn kind(cluster: &str) -> Self {
-        Self::Context(format!("kind-{cluster}"))
-    }
-
     /// Connects. No request is made yet; credentials plugins may run.
     pub(crate) async fn open(&self, limit: Duration) -> Result<Server, RequestError> {
         let mut config = self.config().await.map_err(RequestError::NotConfigured)?;
@@ -113,6 +107,27 @@ impl Connection {
             Self::InCluster => Config::incluster().map_err(|error| ConnectionError::InCluster(chain(&error))),
         }
     }
+}
+
+/// A server by the text of a kubeconfig, its current context, at another address than the one that is written there.
+pub(crate) async fn open_at(
+    text: &str,
+    address: &str,
+    credentials: String,
+    limit: Duration,
+) -> Result<Server, RequestError> {
+    let unusable = |detail: String| ConnectionError::Unusable { credentials: credentials.clone(), detail };
+    let mut kubeconfig = Kubeconfig::from_yaml(text).map_err(|error| unusable(unreadable(&error)))?;
+    for cluster in kubeconfig.clusters.iter_mut().filter_map(|cluster| cluster.cluster.as_mut()) {
+        cluster.server = Some(address.to_owned());
+    }
+    let context = kubeconfig.current_context.clone();
+    let mut config = from(kubeconfig, context).await.map_err(unusable)?;
+    config.connect_timeout = Some(CONNECT_LIMIT);
+    config.default_retry = false;
+    // It is on this host; what leads out of it leads away from it.
+    config.proxy_url = None;
+    Server::new(config, credentials, limit)
 }
 
 async fn from(kubeconfig: Kubeconfig, context: Option<String>) -> Result<Config, String> {
@@ -192,9 +207,21 @@ mod tests {
         futures::executor::block_on(connection.config()).map(|config| config.cluster_url.to_string())
     }
 
-    #[test]
-    fn a_kind_cluster_is_reached_by_the_context_that_kind_makes() {
-        assert_eq!(Connection::kind("laconic-main"), Connection::Context("kind-laconic-main".to_owned()));
+    #[tokio::test]
+    async fn another_address_takes_the_place_of_the_one_that_is_written_there() {
+        let file = kubeconfig("admin", &["admin", "other"]);
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let open = |text: &str| {
+            let text = text.to_owned();
+            async move {
+                let address = "https://127.0.0.1:39999";
+                open_at(&text, address, "the node".to_owned(), CONNECT_LIMIT).await.map(|server| server.url)
+            }
+        };
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        assert_eq!(open(&text).await.unwrap(), "https://127.0.0.1:39999");
+        let error = open("users: hunter2").await.unwrap_err().to_string();
+        assert!(error.starts_with("the node cannot be used") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -11,10 +11,10 @@ mod enact;
 mod list;
 mod managed_fields;
 mod observe;
-mod path;
+pub(crate) mod path;
 pub(crate) mod readiness;
 mod request;
-mod server;
+pub(crate) mod server;
 mod strategy;
 
 use std::collections::BTreeMap;
@@ -70,8 +70,21 @@ impl KubernetesProvider {
         self
     }
 
+    /// Has a target be reached with an administrator's kubeconfig, at an address of its own. No request is made yet.
+    pub(crate) async fn connect(
+        &self,
+        target: &Target,
+        kubeconfig: &str,
+        address: &str,
+        credentials: String,
+    ) -> Result<(), RequestError> {
+        let server = connection::open_at(kubeconfig, address, credentials, self.limit).await?;
+        self.servers.lock().await.insert(target.clone(), Arc::new(server));
+        Ok(())
+    }
+
     /// The server of a target.
-    async fn server(&self, target: &Target) -> Result<Arc<Server>, RequestError> {
+    pub(crate) async fn server(&self, target: &Target) -> Result<Arc<Server>, RequestError> {
         let mut servers = self.servers.lock().await;
         if let Some(server) = servers.get(target) {
             return Ok(Arc::clone(server));

@@ -1,0 +1,98 @@
+//! Everything that deployments live on: kind clusters of this host's container engine and remote API servers.
+//!
+//! Of a kind cluster the node container says what kind fixed when it made the cluster and who it is; its API server, which
+//! is reached with the credentials that lie in the node, says the rest. An engine that does not answer makes everything on
+//! it unknown, never absent.
+
+mod enact_cluster;
+mod enact_fact;
+mod observe;
+mod reach;
+mod readiness;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use futures::future::{BoxFuture, FutureExt as _};
+use laconic_engine::address::{ObjectKey, ResourceType};
+use laconic_engine::apply::{EnactError, Enacted, ObserveRequest, Provider, Readiness, Step};
+use laconic_engine::resource::{Target, World};
+use tokio::sync::Mutex;
+
+use crate::docker::Docker;
+use crate::kind::{Kind, KindError};
+use crate::kubernetes::KubernetesProvider;
+use reach::Reached;
+
+/// This host's container engine with its kind clusters, and the API servers elsewhere.
+#[derive(Debug)]
+pub struct DockerHost {
+    kind: Kind,
+    kubernetes: KubernetesProvider,
+    /// The node that each kind cluster is reached at.
+    reached: Mutex<BTreeMap<Target, Reached>>,
+}
+
+impl DockerHost {
+    /// A host by its container engine, with the remote clusters that `kubernetes` knows. What goes with a kind cluster's
+    /// creation is kept in `directory`, in a subdirectory for each. All calls must be made on one tokio runtime.
+    #[must_use]
+    pub fn new(docker: Docker, kubernetes: KubernetesProvider, directory: PathBuf) -> Self {
+        Self { kind: Kind::new(docker, directory), kubernetes, reached: Mutex::default() }
+    }
+
+    /// Puts an image of this host into every node of a kind cluster.
+    ///
+    /// # Errors
+    /// An image that is not here, a cluster that is not there.
+    pub async fn load_image(&self, cluster: &str, image: &str) -> Result<(), KindError> {
+        self.kind.load_image(cluster, image).await
+    }
+}
+
+impl Provider for DockerHost {
+    fn observe<'a>(&'a self, request: &'a ObserveRequest) -> BoxFuture<'a, World> {
+        observe::observe(self, request).boxed()
+    }
+
+    fn enact<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>> {
+        async move {
+            match (step.target.kind_cluster(), step.key.resource_type) {
+                (Some(cluster), ResourceType::KindCluster) => enact_cluster::enact(self, cluster, step).await,
+                (Some(cluster), ResourceType::KindMount | ResourceType::KindPort) => {
+                    enact_fact::enact(self, cluster, step).await
+                }
+                (cluster, _) => {
+                    if let Some(cluster) = cluster {
+                        reach::ensure(self, cluster).await?;
+                    }
+                    self.kubernetes.enact(step).await
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn dry_run<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>> {
+        async move {
+            if !step.key.resource_type.is_kubernetes() {
+                return Err(EnactError::Refused("kind tries nothing out".to_owned()));
+            }
+            if let Some(cluster) = step.target.kind_cluster() {
+                reach::ensure(self, cluster).await?;
+            }
+            self.kubernetes.dry_run(step).await
+        }
+        .boxed()
+    }
+
+    fn readiness<'a>(&'a self, target: &'a Target, key: &'a ObjectKey) -> BoxFuture<'a, Result<Readiness, EnactError>> {
+        async move {
+            let Some(cluster) = target.kind_cluster() else {
+                return self.kubernetes.readiness(target, key).await;
+            };
+            readiness::readiness(self, cluster, target, key).await
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,166 @@
+//! Looking at clusters: the container engine and the remote API servers side by side, then the clusters' own.
+//!
+//! A cluster costs two processes, one for its container and one for the files in it, and all of them one for the daemon.
+
+use futures::FutureExt as _;
+use futures::future::{join, join_all, join3};
+use laconic_engine::apply::{ObserveRequest, Provider as _, TargetRequest};
+use laconic_engine::resource::{ClusterIdentity, Live, Observed, ObservedTarget, Target, UnknownReason, World};
+
+use super::DockerHost;
+use super::reach::{self, ReachError};
+use super::readiness::is_complete;
+use crate::docker::{Container, ContainerState, Daemon, DockerError, NodeFile};
+use crate::kind::read_back::{ADMIN_KUBECONFIG, CONTAINERD_CONFIGURATION, KUBEADM_CONFIGURATION, Patches, facts, live};
+use crate::kind::{Progress, node_name};
+
+/// The files of a node that tell about its cluster.
+pub(super) const FILES: [&str; 3] = [ADMIN_KUBECONFIG, KUBEADM_CONFIGURATION, CONTAINERD_CONFIGURATION];
+
+/// Looks at everything that was asked for.
+pub(super) async fn observe(host: &DockerHost, request: &ObserveRequest) -> World {
+    let (clusters, remote): (Vec<_>, Vec<_>) = request.iter().partition(|(target, _)| target.kind_cluster().is_some());
+    let remote: ObserveRequest = remote.into_iter().map(|(target, wanted)| (target.clone(), wanted.clone())).collect();
+    if clusters.is_empty() {
+        return host.kubernetes.observe(&remote).await;
+    }
+    // Every cluster asks for the daemon's id; it is the same one.
+    let daemon = host.kind.docker().daemon().shared();
+    let looks = clusters.into_iter().map(|(target, wanted)| {
+        let daemon = daemon.clone();
+        async move { (target.clone(), cluster(host, target, wanted, daemon).await) }.boxed()
+    });
+    let (mut world, clusters) = join(host.kubernetes.observe(&remote), join_all(looks)).await;
+    world.extend(clusters);
+    world
+}
+
+fn unknown(reason: UnknownReason) -> ObservedTarget {
+    ObservedTarget { objects: Err(reason.clone()), ..ObservedTarget::unknown(reason) }
+}
+
+async fn cluster(
+    host: &DockerHost,
+    target: &Target,
+    wanted: &TargetRequest,
+    daemon: impl Future<Output = Result<Daemon, DockerError>>,
+) -> ObservedTarget {
+    let name = target.name();
+    let docker = host.kind.docker();
+    let node_name = node_name(name);
+    let (daemon, node, files) = join3(daemon, host.kind.node(name), docker.files(&node_name, &FILES)).await;
+    let daemon = match daemon {
+        Ok(daemon) => daemon,
+        Err(error) => return unknown(error.unknown()),
+    };
+    match node {
+        Ok(Some(node)) => present(host, target, wanted, &daemon, &node, files).await,
+        Ok(None) => absent(host, name, daemon).await,
+        Err(error) => unknown(error.unknown()),
+    }
+}
+
+/// No cluster, but it is known who says so: an absence is believed only from the recorded daemon.
+async fn absent(host: &DockerHost, name: &str, daemon: Daemon) -> ObservedTarget {
+    match host.kind.nodes(name).await {
+        Ok(nodes) if nodes.is_empty() => {}
+        Ok(nodes) => {
+            let left = nodes.join(", ");
+            let text = format!(
+                "its control plane is gone and other nodes are left ({left}); `kind delete cluster --name {name}` takes them away"
+            );
+            return unknown(UnknownReason::Failed(text));
+        }
+        Err(error) => return unknown(error.unknown()),
+    }
+    let identity = ClusterIdentity { daemon: daemon.id, ..ClusterIdentity::default() };
+    ObservedTarget {
+        identity: Some(identity),
+        cluster: Observed::Absent,
+        objects: Ok(std::collections::BTreeMap::new()),
+        unlisted: std::collections::BTreeMap::new(),
+    }
+}
+
+async fn present(
+    host: &DockerHost,
+    target: &Target,
+    wanted: &TargetRequest,
+    daemon: &Daemon,
+    node: &Container,
+    files: Result<Vec<NodeFile>, DockerError>,
+) -> ObservedTarget {
+    let name = target.name();
+    let unseen = |error: &ReachError| {
+        let cluster = match error {
+            ReachError::NotANode(_) => Observed::Unknown(error.unknown()),
+            _ => Observed::Present(live(name, node, &Patches::default())),
+        };
+        ObservedTarget { objects: Err(error.unknown()), ..without_objects(daemon, node, cluster) }
+    };
+    if let Err(error) = reach::check_label(name, node) {
+        return unseen(&error);
+    }
+    let unfinished = match host.kind.creation(name).and_then(|creation| creation.unfinished(&daemon.id)) {
+        Ok(unfinished) => unfinished,
+        Err(error) => return unknown(UnknownReason::Failed(error.to_string())),
+    };
+    let connected = match (reach::check_state(node), &files) {
+        (Err(error), _) => Err(error),
+        (Ok(()), Err(error)) => Err(error.clone().into()),
+        (Ok(()), Ok(files)) => reach::connect(host, name, node, files).await,
+    };
+    if let Some(progress) = unfinished
+        && !(connected.is_ok() && is_complete(host, target).await)
+    {
+        return half_made(name, daemon, node, &progress);
+    }
+    if let Err(error) = connected {
+        return unseen(&error);
+    }
+    let request = ObserveRequest::from([(target.clone(), wanted.clone())]);
+    let observed = host.kubernetes.observe(&request).await.remove(target);
+    let Some(mut observed) = observed else { return unknown(UnknownReason::Offline) };
+    observed.cluster = Observed::Present(live(name, node, &Patches::of_files(&files.unwrap_or_default())));
+    if let Ok(objects) = &mut observed.objects {
+        objects.extend(facts(node));
+    }
+    let kube_system = observed.identity.map(|identity| identity.kube_system);
+    observed.identity = kube_system.map(|kube_system| identity(daemon, node, kube_system));
+    observed
+}
+
+/// A cluster whose creation by us never ended: what it was to be is known, and that nothing lives on it. It answers so
+/// that the creation can be brought to its end.
+fn half_made(name: &str, daemon: &Daemon, node: &Container, progress: &Progress) -> ObservedTarget {
+    let cluster: Live = live(name, node, &Patches::asked(&progress.attributes));
+    ObservedTarget { objects: Ok(facts(node)), ..without_objects(daemon, node, Observed::Present(cluster)) }
+}
+
+fn without_objects(daemon: &Daemon, node: &Container, cluster: Observed) -> ObservedTarget {
+    ObservedTarget {
+        identity: Some(identity(daemon, node, String::new())),
+        cluster,
+        objects: Ok(std::collections::BTreeMap::new()),
+        unlisted: std::collections::BTreeMap::new(),
+    }
+}
+
+fn identity(daemon: &Daemon, node: &Container, kube_system: String) -> ClusterIdentity {
+    ClusterIdentity { daemon: daemon.id.clone(), node: node.id.clone(), kube_system }
+}
+
+/// A cluster that was just made, or found to be as wanted: how it is, and who.
+pub(super) fn enacted(
+    cluster: &str,
+    daemon: &Daemon,
+    node: &Container,
+    files: &[NodeFile],
+    kube_system: String,
+) -> laconic_engine::apply::Enacted {
+    debug_assert_eq!(node.state, ContainerState::Running);
+    laconic_engine::apply::Enacted {
+        live: Some(live(cluster, node, &Patches::of_files(files))),
+        identity: Some(identity(daemon, node, kube_system)),
+    }
+}
