@@ -45,7 +45,6 @@ derive() {
 }
 
 load_images() {
-  # shellcheck disable=SC2016 # a command in a message
   local begun=$EPOCHREALTIME image
   image=${KIND_NODE_IMAGE:-}
   if [ -z "$image" ]; then
@@ -53,8 +52,9 @@ load_images() {
     docker image inspect "$image" >/dev/null 2>&1 ||
       zstd -dcq "$LACONIC_TESTBED_DOCKER/node.tar.zst" | docker load --quiet >/dev/null
   elif [ -f "$image" ]; then
-    image=$(docker load --quiet --input "$image" | sed -n 's/^Loaded image: //p')
+    image=$(docker load --quiet --input "$image" | sed -n 's/^Loaded image: //p' | head -n 1)
   elif ! docker image inspect "$image" >/dev/null 2>&1; then
+    # shellcheck disable=SC2016 # a command in a message
     timeout 600 docker pull "$image" >&2 ||
       fail "KIND_NODE_IMAGE=$image is not in Docker and cannot be pulled" \
         'with docker: an engine of its own reaches no registry: name a file that `docker save` wrote instead'
