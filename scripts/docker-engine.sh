@@ -18,6 +18,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 self=$here/$(basename "$0")
+# shellcheck source-path=SCRIPTDIR source=../testbed/kind/command.sh
+. "$here/../testbed/kind/command.sh"
 base=/var/tmp/laconic-testbed-docker
 gateway=172.31.255.1
 
@@ -29,8 +31,10 @@ fail() {
 
 # The processes of a running engine hold its lock.
 runs() {
+  local code=0
   [ -e "$1/lock" ] || return 1
-  ! flock --nonblock "$1/lock" true
+  flock --nonblock --conflict-exit-code 75 "$1/lock" true 2>/dev/null || code=$?
+  [ "$code" -eq 75 ]
 }
 
 # The first process of the namespaces, as seen from here.
@@ -195,21 +199,12 @@ stop_engine() {
 }
 
 inside() {
-  local status=0 command
+  local status=0
   environment
   trap 'stopping=1' TERM INT HUP
   start_engine
   touch "$root/ready"
-  env --default-signal=INT --default-signal=QUIT "$@" <&0 9>&- &
-  command=$!
-  trap 'kill -TERM "$command" 2>/dev/null || true' TERM HUP
-  trap : INT
-  if [ -n "${stopping:-}" ]; then kill -TERM "$command"; fi
-  while :; do
-    wait "$command" && status=0 || status=$?
-    kill -0 "$command" 2>/dev/null || break
-  done
-  trap '' TERM INT HUP
+  attend "$@"
   stop_engine
   exit "$status"
 }

@@ -34,6 +34,8 @@ if [ "$1" = --inside ]; then
   shift
   # shellcheck source-path=SCRIPTDIR source=../testbed/kind/session.sh
   . "$here/../testbed/kind/session.sh"
+  # shellcheck source-path=SCRIPTDIR source=../testbed/kind/command.sh
+  . "$here/../testbed/kind/command.sh"
   session "$@"
 fi
 

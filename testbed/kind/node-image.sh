@@ -14,7 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 architecture=$(dpkg --print-architecture)
 # shellcheck source-path=SCRIPTDIR source=archive.sh
 . "$here/archive.sh"
-work=$(mktemp -d "$folder/.node.XXXXXX")
+work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT
 system=$binaries/../system
 

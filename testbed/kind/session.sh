@@ -52,9 +52,12 @@ load_images() {
     docker image inspect "$image" >/dev/null 2>&1 ||
       zstd -dcq "$LACONIC_TESTBED_DOCKER/node.tar.zst" | docker load --quiet >/dev/null
   elif [ -f "$image" ]; then
-    image=$(docker load --quiet --input "$image" | sed -n 's/^Loaded image: //p')
+    image=$(docker load --quiet --input "$image" | sed -n 's/^Loaded image: //p' | head -n 1)
   elif ! docker image inspect "$image" >/dev/null 2>&1; then
-    timeout 600 docker pull "$image" >&2
+    # shellcheck disable=SC2016 # a command in a message
+    timeout 600 docker pull "$image" >&2 ||
+      fail "KIND_NODE_IMAGE=$image is not in Docker and cannot be pulled" \
+        'with docker: an engine of its own reaches no registry: name a file that `docker save` wrote instead'
   fi
   derive "$image"
   docker load --quiet --input "$LACONIC_TESTBED_DOCKER/workload.tar" >/dev/null
@@ -80,8 +83,7 @@ session() {
   registries=()
   session=$(mktemp -d)
   trap end_session EXIT
-  trap 'exit 143' TERM HUP
-  trap : INT
+  trap 'stopping=1' TERM HUP INT
   export KUBECONFIG=$session/kubeconfig
   export PATH=$LACONIC_TESTBED_DOCKER/bin:$PATH
   if [ -z "${LACONIC_TESTBED_SHARED:-}" ]; then
@@ -93,6 +95,6 @@ session() {
   start_registries
   load_images
   local status=0
-  "$@" || status=$?
+  attend "$@"
   exit "$status"
 }

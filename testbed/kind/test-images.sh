@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 architecture=$(dpkg --print-architecture)
 # shellcheck source-path=SCRIPTDIR source=archive.sh
 . "$here/archive.sh"
-work=$(mktemp -d "$folder/.images.XXXXXX")
+work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT
 
 # image ARCHIVE NAME COMMAND [VARIABLE]: one of our own program.
