@@ -23,8 +23,8 @@ digest() {
     declare -f compile
     cat "$parts"/{archive,node-image,packages,runc-limited,system,test-images}.sh
     # Not the comments.
-    sed -e '/^\/\//d' "$tools"/{kubernetes,etcd,cluster,workload}/go.mod
-    cat "$tools"/{kubernetes,etcd,cluster}/go.sum "$tools"/cluster/*/*.go "$tools"/workload/*.go
+    sed -e '/^\/\//d' "$tools"/{kubernetes,etcd,cluster,workload,caddy}/go.mod
+    cat "$tools"/{kubernetes,etcd,cluster,caddy}/go.sum "$tools"/cluster/*/*.go "$tools"/workload/{,*/}*.go "$tools"/caddy/*.go
   } | sha256sum | cut -c1-16
 }
 
@@ -48,6 +48,7 @@ compile_all() {
   # Alone: of a library it uses, the others use a later version whose path differs in a capital letter.
   timed 'local-path-provisioner' compile cluster '' github.com/rancher/local-path-provisioner
   timed 'workload' compile workload '' .
+  timed 'caddy' compile caddy '' .
 }
 
 # Ends what still builds in the background and removes what was built.

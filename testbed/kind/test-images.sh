@@ -15,7 +15,7 @@ architecture=$(dpkg --print-architecture)
 work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT
 
-# image ARCHIVE NAME COMMAND [VARIABLE]: one of our own program.
+# image ARCHIVE NAME COMMAND [VARIABLE]: one of our own program, which does what its first argument says.
 image() {
   install -D "$binaries/workload" "$work/root/$3"
   mkdir -p "$work/root/tmp"
@@ -27,7 +27,9 @@ image workload laconic-testbed/workload:1 workload WORKLOAD_IMAGE=1
 image workload laconic-testbed/workload:2 workload WORKLOAD_IMAGE=2
 write_archive "$work/workload" "$folder/workload.tar"
 # The names that laconic gives by default.
-image system ghcr.io/laconicnetwork/caddy-ingress:latest ingress
+install -D "$binaries/caddy" "$work/caddy/caddy"
+mkdir -p "$work/caddy/tmp"
+add_image "$work/system" ghcr.io/laconicnetwork/caddy-ingress:latest '["/caddy"]' "$work/caddy"
 stage "$system" "$work/kubectl" /usr/bin/{sh,mv,mkdir,rm,cat,ls}
 install -D "$binaries/kubectl" "$work/kubectl/usr/local/bin/kubectl"
 add_image "$work/system" alpine/kubectl:1.35.3 '["kubectl"]' "$work/kubectl"

@@ -12,7 +12,6 @@ import (
 func main() {
 	commands := map[string]func([]string) error{
 		"workload": workload,
-		"ingress":  ingress,
 		"network":  network,
 		"pause":    pause,
 	}
@@ -22,7 +21,7 @@ func main() {
 	}
 	command, known := commands[name]
 	if !known {
-		fmt.Fprintf(os.Stderr, "unknown command %q: workload, ingress, network or pause\n", name)
+		fmt.Fprintf(os.Stderr, "unknown command %q: workload, network or pause\n", name)
 		os.Exit(2)
 	}
 	// A first process of a container has no default reaction to signals; without one, each stop takes the grace period.

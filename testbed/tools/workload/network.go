@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"laconic.invalid/testbed/tools/workload/cluster"
 )
 
 const networkFile = "/etc/cni/net.d/10-kindnet.conflist"
@@ -45,14 +47,14 @@ type nodeList struct {
 
 // network stands in for kind's network plugin: it configures the node's own plugins, once.
 func network([]string) error {
-	api, err := newCluster()
+	api, err := cluster.New()
 	if err != nil {
 		return err
 	}
 	own := os.Getenv("HOST_IP")
 	for ; ; time.Sleep(200 * time.Millisecond) {
 		var nodes nodeList
-		if err := api.list("/api/v1/nodes", &nodes); err != nil {
+		if err := api.List("/api/v1/nodes", &nodes); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			continue
 		}

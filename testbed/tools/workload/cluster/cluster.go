@@ -1,4 +1,5 @@
-package main
+// Package cluster is the API server as a pod sees it. The few calls here do not pay for a client library.
+package cluster
 
 import (
 	"context"
@@ -17,13 +18,14 @@ import (
 
 const account = "/var/run/secrets/kubernetes.io/serviceaccount/"
 
-// cluster is the API server as a pod sees it. The few calls here do not pay for a client library.
-type cluster struct {
+// Cluster is an API server.
+type Cluster struct {
 	address string
 	client  *http.Client
 }
 
-func newCluster() (*cluster, error) {
+// New is the API server of the cluster that this pod runs on.
+func New() (*Cluster, error) {
 	authority, err := os.ReadFile(account + "ca.crt")
 	if err != nil {
 		return nil, err
@@ -35,11 +37,11 @@ func newCluster() (*cluster, error) {
 		return nil, errors.New("KUBERNETES_SERVICE_HOST is not set: not in a pod")
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
-	return &cluster{address: "https://" + net.JoinHostPort(host, port), client: &http.Client{Transport: transport}}, nil
+	return &Cluster{address: "https://" + net.JoinHostPort(host, port), client: &http.Client{Transport: transport}}, nil
 }
 
-// do sends an object, if there is one, and reads the answer into another one.
-func (c *cluster) do(ctx context.Context, method, path, body string, answer any) error {
+// Do sends an object, if there is one, and reads the answer into another one.
+func (c *Cluster) Do(ctx context.Context, method, path, body string, answer any) error {
 	// Read each time: the kubelet renews it.
 	token, err := os.ReadFile(account + "token")
 	if err != nil {
@@ -58,7 +60,7 @@ func (c *cluster) do(ctx context.Context, method, path, body string, answer any)
 	defer response.Body.Close()
 	if response.StatusCode >= 300 {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 400))
-		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, text)
+		return &Refusal{Code: response.StatusCode, text: fmt.Sprintf("%s %s: %s: %s", method, path, response.Status, text)}
 	}
 	if answer == nil {
 		return nil
@@ -66,9 +68,23 @@ func (c *cluster) do(ctx context.Context, method, path, body string, answer any)
 	return json.NewDecoder(response.Body).Decode(answer)
 }
 
-// list is do for GET, with an end.
-func (c *cluster) list(path string, answer any) error {
+// List is Do for GET, with an end.
+func (c *Cluster) List(path string, answer any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return c.do(ctx, http.MethodGet, path, "", answer)
+	return c.Do(ctx, http.MethodGet, path, "", answer)
+}
+
+// Refusal is an answer that is none.
+type Refusal struct {
+	Code int
+	text string
+}
+
+func (r *Refusal) Error() string { return r.text }
+
+// IsNotFound tells whether it was refused because there is no such object.
+func IsNotFound(err error) bool {
+	var refusal *Refusal
+	return errors.As(err, &refusal) && refusal.Code == http.StatusNotFound
 }
