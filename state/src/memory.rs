@@ -20,7 +20,8 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Inner {
     simulated: bool,
-    scopes: BTreeMap<Scope, Kept>,
+    /// Shared with forks until one of them writes.
+    scopes: BTreeMap<Scope, Arc<Kept>>,
     archived: Vec<State>,
     locks: BTreeMap<Scope, Vec<(u64, LockMode, LockHolder)>>,
     made: u64,
@@ -35,7 +36,15 @@ struct Kept {
     /// As it was last folded, bodies not loaded.
     snapshot: State,
     bodies: BTreeMap<Digest, Arc<Value>>,
-    journal: Vec<JournalRecord>,
+    journal: Vec<Arc<JournalRecord>>,
+    /// The snapshot with the journal folded in.
+    current: State,
+}
+
+impl Kept {
+    fn new(snapshot: State, bodies: BTreeMap<Digest, Arc<Value>>) -> Self {
+        Self { current: snapshot.clone(), snapshot, bodies, journal: Vec::new() }
+    }
 }
 
 impl MemoryStore {
@@ -65,9 +74,9 @@ impl MemoryStore {
     pub fn put(&self, state: State) {
         let mut inner = self.inner();
         inner.simulated |= state.simulated;
-        let mut bodies = inner.scopes.remove(&state.scope).map(|kept| kept.bodies).unwrap_or_default();
+        let mut bodies = inner.scopes.get(&state.scope).map(|kept| kept.bodies.clone()).unwrap_or_default();
         let snapshot = unload(state, &mut bodies);
-        inner.scopes.insert(snapshot.scope.clone(), Kept { snapshot, bodies, journal: Vec::new() });
+        inner.scopes.insert(snapshot.scope.clone(), Arc::new(Kept::new(snapshot, bodies)));
     }
 
     /// A copy of what is durable, as a process sees it that starts after this one died: no locks, no faults.
@@ -104,7 +113,9 @@ impl MemoryStore {
     /// The records of a scope that were not folded yet.
     #[must_use]
     pub fn journal(&self, scope: &Scope) -> Vec<JournalRecord> {
-        self.inner().scopes.get(scope).map(|kept| kept.journal.clone()).unwrap_or_default()
+        let inner = self.inner();
+        let kept = inner.scopes.get(scope);
+        kept.map(|kept| kept.journal.iter().map(|record| JournalRecord::clone(record)).collect()).unwrap_or_default()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -144,12 +155,10 @@ impl Inner {
     }
 
     fn folded(&self, scope: &Scope) -> State {
-        let Some(kept) = self.scopes.get(scope) else {
-            return State { simulated: self.simulated, ..State::empty(scope.clone()) };
-        };
-        let mut state = kept.snapshot.clone();
-        kept.journal.iter().cloned().for_each(|record| state.fold(record));
-        state
+        match self.scopes.get(scope) {
+            Some(kept) => kept.current.clone(),
+            None => State { simulated: self.simulated, ..State::empty(scope.clone()) },
+        }
     }
 }
 
@@ -202,11 +211,13 @@ impl StateStore for MemoryStore {
             inner.made += 1;
             let (lineage, simulated) = (format!("memory-{}", inner.made), inner.simulated);
             let snapshot = State { lineage, simulated, ..State::empty(scope.clone()) };
-            let kept = Kept { snapshot, bodies: BTreeMap::new(), journal: Vec::new() };
-            inner.scopes.insert(scope.clone(), kept);
+            inner.scopes.insert(scope.clone(), Arc::new(Kept::new(snapshot, BTreeMap::new())));
         }
-        if let Some(kept) = inner.scopes.get_mut(scope) {
-            kept.journal.extend(records.iter().take(durable).cloned());
+        if let Some(kept) = inner.scopes.get_mut(scope).map(Arc::make_mut) {
+            for record in records.iter().take(durable) {
+                kept.current.fold(record.clone());
+                kept.journal.push(Arc::new(record.clone()));
+            }
         }
         if durable == records.len() { Ok(()) } else { Err(full(scope)) }
     }
@@ -214,15 +225,15 @@ impl StateStore for MemoryStore {
     fn fold(&self, scope: &Scope) -> Result<u64, StateError> {
         let mut inner = self.inner();
         inner.may_fold(scope)?;
-        let state = inner.folded(scope);
-        let Some(kept) = inner.scopes.get_mut(scope) else { return Ok(0) };
-        let mut state = unload(state, &mut kept.bodies);
+        let Some(kept) = inner.scopes.get_mut(scope).map(Arc::make_mut) else { return Ok(0) };
+        let mut state = unload(kept.current.clone(), &mut kept.bodies);
         kept.journal.clear();
         state.journaled = 0;
         if state != kept.snapshot {
             state.serial += 1;
             kept.snapshot = state;
         }
+        kept.current = kept.snapshot.clone();
         Ok(kept.snapshot.serial)
     }
 

@@ -6,3 +6,7 @@ pub mod clock;
 pub mod generate;
 pub mod settled;
 pub mod universe;
+
+/// The program's own allocator, for the program's own reason: plans are very many small values.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,6 +1,7 @@
 //! A universe: simulated host, state and files, in which whole operations run as the program runs them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::executor::block_on;
 use laconic_engine::address::{Address, Scope};
@@ -9,9 +10,10 @@ use laconic_engine::apply::{
 };
 use laconic_engine::code::Code;
 use laconic_engine::compile::{CompiledDeployment, DeploymentSource, Layout, compile};
-use laconic_engine::diff::{flatten, same};
 use laconic_engine::finding::{Consent, Finding, has_errors};
-use laconic_engine::plan::{Mode, Plan, PlanInput, lint, observe_request, plan, prepare, requirements};
+use laconic_engine::plan::{
+    Mode, Plan, PlanInput, lint, observe_request, plan, plan_or_requirements, prepare, requirements,
+};
 use laconic_engine::secret::{Fingerprinter, SecretSource, SecretValue, SecretValues, sources};
 use laconic_engine::source::MemorySources;
 use laconic_engine::state::State;
@@ -50,7 +52,7 @@ pub struct Request {
 #[derive(Debug)]
 pub struct Run {
     /// The plan that was applied.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// How it ended.
     pub result: Result<Outcome, ApplyError>,
     /// Everything that happened.
@@ -98,12 +100,8 @@ impl Universe {
         Self { host: self.host.fork(), store: self.store.fork() }
     }
 
-    /// The input of a plan, everything it needs fetched.
-    ///
-    /// # Panics
-    /// When the state cannot be read or a plan never has enough.
-    #[must_use]
-    pub fn input(&self, deployments: &[CompiledDeployment], request: &Request) -> PlanInput {
+    /// The input of a plan, as far as state and world give it before anything is asked for.
+    fn gathered(&self, deployments: &[CompiledDeployment], request: &Request) -> PlanInput {
         let mode = match (request.destroy, request.import) {
             (true, _) => Mode::Destroy,
             (_, true) => Mode::Import,
@@ -123,11 +121,21 @@ impl Universe {
             input.world = block_on(self.host.observe(&observe_request(&input)));
         }
         prepare(&mut input);
+        input
+    }
+
+    /// The input of a plan, everything it needs fetched, and the plan.
+    ///
+    /// # Panics
+    /// When the state cannot be read or a plan never has enough.
+    #[must_use]
+    pub fn fetched(&self, deployments: &[CompiledDeployment], request: &Request) -> (PlanInput, Plan) {
+        let mut input = self.gathered(deployments, request);
         for _ in 0..10 {
-            let needed = requirements(&input);
-            if needed.is_empty() {
-                return input;
-            }
+            let needed = match plan_or_requirements(&input) {
+                Ok(plan) => return (input, plan),
+                Err(needed) => needed,
+            };
             for scope in needed.tenants.keys() {
                 input.states.insert(scope.clone(), self.store.load(scope).unwrap());
             }
@@ -152,15 +160,25 @@ impl Universe {
     /// When the linter finds anything.
     #[must_use]
     pub fn plan(&self, deployments: &[CompiledDeployment], request: &Request) -> Plan {
-        let mut input = self.input(deployments, request);
-        let mut made = plan(&input);
+        self.input_and_plan(deployments, request).1
+    }
+
+    /// The plan, linted, with what it was made from.
+    ///
+    /// # Panics
+    /// When the linter finds anything.
+    #[must_use]
+    pub fn input_and_plan(&self, deployments: &[CompiledDeployment], request: &Request) -> (PlanInput, Plan) {
+        let (mut input, mut made) = self.fetched(deployments, request);
         if !request.untried {
             input.dry_runs = block_on(dry_run(&self.host, &input, &made, 4));
-            made = plan(&input);
+            if !input.dry_runs.is_empty() {
+                made = plan(&input);
+            }
         }
         let wrong = lint::lint(&made);
         assert!(wrong.is_empty(), "the plan is unsound: {wrong:#?}\n{made:#?}");
-        made
+        (input, made)
     }
 
     /// Plans and applies.
@@ -192,10 +210,11 @@ impl Universe {
 
     /// Applies a plan.
     #[must_use]
-    pub fn carry_out(&self, made: Plan, deployments: &[CompiledDeployment]) -> Run {
+    pub fn carry_out(&self, made: impl Into<Arc<Plan>>, deployments: &[CompiledDeployment]) -> Run {
+        let made = made.into();
         let mut secrets = secret_values(deployments);
-        for change in &made.changes {
-            secrets.extend(values_of(&sources(&change.after.clone().unwrap_or_default())));
+        for after in made.changes.iter().filter_map(|change| change.after.as_ref()) {
+            secrets.extend(values_of(&sources(after)));
         }
         let fingerprinters = made
             .changes
@@ -243,67 +262,6 @@ impl Universe {
             text += &format!("{state:?}");
         }
         text
-    }
-
-    /// Everything in which the world differs from what these deployments compile to: fields that are not as desired,
-    /// objects that are missing, objects of ours that nobody desires.
-    #[must_use]
-    pub fn deviations(&self, deployments: &[CompiledDeployment]) -> Vec<String> {
-        let input = self.input(deployments, &Request::default());
-        let composition = laconic_engine::plan::survey::compose(&input);
-        let mut deviations = Vec::new();
-        let mut wanted: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        let own = input.deployments.iter().map(|one| (&one.target, &one.resources));
-        let shared = composition.clusters.iter().filter_map(|(name, cluster)| {
-            let target =
-                input.deployments.iter().map(|one| &one.target).find(|one| one.kind_cluster() == Some(name))?;
-            Some((target, &cluster.resources))
-        });
-        for (target, resources) in own.chain(shared) {
-            let Some(seen) = input.world.get(target) else {
-                deviations.push(format!("{target:?} was not seen"));
-                continue;
-            };
-            let objects = seen.objects.clone().unwrap_or_default();
-            for resource in resources {
-                let key = resource.key();
-                wanted.entry(target.clone()).or_default().insert(key.clone());
-                if !resource.address.resource_type.is_kubernetes() {
-                    continue;
-                }
-                let Some(live) = objects.get(&key) else {
-                    let completed = input.states.get(&resource.address.scope).is_some_and(|state| {
-                        state.resources.get(&resource.address).is_some_and(|recorded| recorded.completed)
-                    });
-                    if !completed {
-                        deviations.push(format!("{} is missing", resource.address));
-                    }
-                    continue;
-                };
-                let live = flatten(&live.attributes);
-                let completed_job = resource.address.resource_type == laconic_engine::address::ResourceType::Job;
-                for (path, value) in flatten(&resource.attributes.value()) {
-                    // Servers leave out `readOnly: false` and the like.
-                    let as_wanted = live.get(&path).map_or(value == false, |found| same(&path, &value, found));
-                    if !completed_job && !as_wanted {
-                        deviations.push(format!(
-                            "{} {path}: {:?} instead of {value}",
-                            resource.address,
-                            live.get(&path)
-                        ));
-                    }
-                }
-            }
-        }
-        for (target, seen) in &input.world {
-            for (key, live) in seen.objects.iter().flatten() {
-                let ours = live.owners.iter().any(|owner| owner.manager == "laconic");
-                if ours && !wanted.get(target).is_some_and(|wanted| wanted.contains(key)) {
-                    deviations.push(format!("{key} is an orphan"));
-                }
-            }
-        }
-        deviations
     }
 }
 

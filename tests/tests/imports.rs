@@ -1,6 +1,7 @@
 //! An import takes a whole deployment into state and changes nothing that runs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use laconic_engine::address::{ObjectKey, ResourceType, Scope};
 use laconic_engine::code::Code;
@@ -47,7 +48,7 @@ fn lose_state(universe: &Universe) -> Universe {
     Universe { store: laconic_state::MemoryStore::simulated(), host: universe.host.fork() }
 }
 
-fn import(universe: &Universe, deployments: &[CompiledDeployment]) -> Plan {
+fn import(universe: &Universe, deployments: &[CompiledDeployment]) -> Arc<Plan> {
     let run = universe.apply(deployments, &Request { import: true, ..Request::default() });
     assert!(run.is_complete(), "{}", run.problems());
     assert!(run.plan.changes.iter().all(|change| change.action == Action::Import), "{:#?}", run.plan.changes);

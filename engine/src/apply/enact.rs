@@ -117,16 +117,16 @@ pub(crate) async fn enact(
         force_conflicts: change.force_conflicts,
     };
     let enacted = with_retries(apply, change, step, sink).await?;
-    let wanted = fingerprinted.clone().unwrap_or_default();
+    let wanted = fingerprinted.as_ref().unwrap_or(&Value::Null);
     if let Some(live) = &enacted.live {
-        let fields = new_deviations(apply, change, &wanted, live);
+        let fields = new_deviations(apply, change, wanted, live);
         if !fields.is_empty() {
             tell(sink, &Event::Deviated { address: change.address.clone(), fields });
         }
     }
     Ok(StepDone {
         uid: enacted.live.as_ref().map(|live| live.uid.clone()).unwrap_or_default(),
-        observed: enacted.live.map_or(Value::Null, |live| recorded_view(&live, &wanted)),
+        observed: enacted.live.map_or(Value::Null, |live| recorded_view(&live, wanted)),
         desired: fingerprinted.filter(|_| !deletes),
         identity: enacted.identity,
     })

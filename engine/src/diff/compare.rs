@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::diff::path::{Fields, flatten, is_order_path};
+use crate::diff::path::{Fields, common_leaves, is_order_path};
 use crate::diff::quantity::{billionths, is_quantity_path};
 use crate::secret::{HMAC_MEMBER, is_placeholder};
 
@@ -57,24 +57,19 @@ pub fn difference_paths(before: &Fields, after: &Fields) -> Vec<String> {
 /// is observed later; a difference is drift.
 #[must_use]
 pub fn project(live: &Value, desired: &Value) -> Value {
-    let live = flatten(live);
-    let owned = flatten(desired);
-    Value::Object(
-        owned
-            .into_iter()
-            .filter_map(|(path, wanted)| {
-                let value = live.get(&path)?;
-                // A secret is recorded as its fingerprint; without one the placeholder alone is kept.
-                let value = if is_placeholder(&wanted) && !is_placeholder(value) { wanted } else { value.clone() };
-                Some((path, value))
-            })
-            .collect(),
-    )
+    let mut owned = Vec::new();
+    common_leaves(live, desired, &mut |path, value, wanted| {
+        // A secret is recorded as its fingerprint; without one the placeholder alone is kept.
+        let value = if is_placeholder(wanted) && !is_placeholder(value) { wanted } else { value };
+        owned.push((path.to_owned(), value.clone()));
+    });
+    Value::Object(owned.into_iter().collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diff::flatten;
     use serde_json::json;
 
     #[test]
@@ -133,5 +128,31 @@ mod tests {
     fn projection_keeps_only_what_we_set() {
         let live = json!({"spec": {"replicas": 3, "clusterIP": "10.0.0.1"}, "status": {"x": 1}});
         assert_eq!(project(&live, &json!({"spec": {"replicas": 2, "paused": true}})), json!({"spec.replicas": 3}));
+    }
+
+    /// What is recorded is compared with what is flattened.
+    #[test]
+    fn projection_and_flattening_find_the_same_fields() {
+        let secret = json!({"$secret": {"value": {"environment": "T"}}});
+        let marked = json!({"$secret": {"value": {"environment": "T"}}, "hmac": "x"});
+        let desired = json!({
+            "metadata": {"labels": {"app.kubernetes.io/stack": "shop", "gone": "x"}, "annotations": null},
+            "data": {"clear": secret, "masked": secret, "was": "text", "deep": {"a": 1}},
+            "spec": {"initContainers": [{"name": "a"}, {"name": "b", "args": ["1", "2"]}], "empty": [], "list": ["x"],
+                     "ports": [{"port": 80}, {"port": 80}, {"port": 81, "protocol": "UDP"}], "more": {"of": {}}},
+        });
+        let live = json!({
+            "metadata": {"labels": {"app.kubernetes.io/stack": "blog"}, "annotations": {"x": "y"}, "uid": "u"},
+            "data": {"clear": "dGV4dA==", "masked": marked, "was": marked, "deep": "text"},
+            "spec": {"initContainers": [{"name": "b", "args": ["1"]}, {"name": "a", "image": "i"}], "empty": ["x"],
+                     "ports": [{"port": 81, "protocol": "UDP"}, {"port": 80}, {"port": 80, "protocol": "TCP"}],
+                     "list": null, "more": {"of": {"it": 1}}},
+            "status": {"x": 1},
+        });
+        let (fields, owned) = (flatten(&live), flatten(&desired));
+        let mut expected: Fields = fields.into_iter().filter(|(path, _)| owned.contains_key(path)).collect();
+        expected.insert("data.clear".to_owned(), secret);
+        assert_eq!(project(&live, &desired), json!(expected));
+        assert_eq!(expected.len(), 12, "{expected:#?}");
     }
 }

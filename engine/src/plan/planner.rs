@@ -68,8 +68,13 @@ pub fn plan(input: &PlanInput) -> Plan {
 /// # Errors
 /// What the input lacks.
 pub fn plan_or_requirements(input: &PlanInput) -> Result<Plan, Requirements> {
-    let composition = compose(input);
     let mut requirements = Requirements::default();
+    require_cluster_bodies(input, &mut requirements);
+    // Judging everything without them would be in vain.
+    if !requirements.is_empty() {
+        return Err(requirements);
+    }
+    let composition = compose(input);
     let plan = with_judgement(input, &composition, &mut requirements, |judgement, requirements| {
         requirements.is_empty().then(|| write_plan(&judgement))
     });
@@ -83,7 +88,7 @@ fn with_judgement<T>(
     then: impl FnOnce(Judgement<'_>, &Requirements) -> T,
 ) -> T {
     let targets = targets(input);
-    require_cluster_bodies(input, composition, requirements);
+    require_cluster_bodies(input, requirements);
     let fates = cluster_fates(input, composition, &targets, requirements);
     let extra = extra_resources(input, &fates, requirements);
     let items = survey(input, composition, &extra, &targets);
@@ -105,9 +110,8 @@ fn with_judgement<T>(
 }
 
 /// What is recorded of a cluster decides what its tenants' wishes come to: it is always read. It is a handful of objects.
-fn require_cluster_bodies(input: &PlanInput, composition: &Composition, requirements: &mut Requirements) {
-    for name in composition.clusters.keys() {
-        let scope = Scope::cluster(name);
+fn require_cluster_bodies(input: &PlanInput, requirements: &mut Requirements) {
+    for scope in input.scopes().into_iter().filter(Scope::is_cluster) {
         let Some(state) = input.states.get(&scope) else { continue };
         let missing: BTreeSet<Digest> = state
             .resources
