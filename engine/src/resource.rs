@@ -126,6 +126,9 @@ pub enum UnknownReason {
     NotConfigured(String),
     /// Somebody answered, but not the one whose identity is recorded.
     OtherIdentity(String),
+    /// The cluster's node is there, and the cluster on it was never finished: whoever made it was interrupted, or is still
+    /// at it.
+    Unfinished(String),
 }
 
 /// The identity of a cluster, by which an absence is believed.
@@ -135,8 +138,18 @@ pub struct ClusterIdentity {
     pub daemon: String,
     /// The id of the node container; empty for a remote cluster.
     pub node: String,
-    /// The uid of the kube-system namespace.
+    /// The uid of the kube-system namespace; empty where its API server did not answer.
     pub kube_system: String,
+}
+
+impl ClusterIdentity {
+    /// Whether the one that was seen is this one. A kind cluster whose API server does not answer is known by its node.
+    #[must_use]
+    pub fn is(&self, seen: &Self) -> bool {
+        let is_same_server =
+            self.kube_system == seen.kube_system || (seen.kube_system.is_empty() && !seen.node.is_empty());
+        self.node == seen.node && is_same_server
+    }
 }
 
 /// Where a deployment's objects live.

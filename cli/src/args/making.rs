@@ -155,6 +155,21 @@ pub enum SimulateCommand {
         /// The cluster
         cluster: String,
     },
+    /// Delete a cluster and make an empty one of the same name and configuration
+    ReplaceCluster {
+        /// The cluster
+        cluster: String,
+    },
+    /// Stop the node container of a cluster
+    StopNode {
+        /// The cluster
+        cluster: String,
+    },
+    /// Start the node container of a cluster again
+    StartNode {
+        /// The cluster
+        cluster: String,
+    },
 }
 
 /// What API servers do beside the rules of Kubernetes.
@@ -195,6 +210,8 @@ pub enum PolicyCommand {
 pub enum FaultKind {
     /// It stops answering after so many steps, the last one done but its answer lost.
     DiesAfter,
+    /// It stops answering in the middle of the step of that number: a cluster that was being made is left unfinished.
+    DiesDuring,
     /// It refuses the step of that number, once.
     FailsOnce,
     /// It works.

@@ -1,5 +1,7 @@
 //! `laconic drift`: what changed behind our back. Takes no lock, writes nothing, ignores readiness.
 
+use std::collections::BTreeSet;
+
 use laconic_engine::address::Scope;
 use laconic_engine::apply::{LockMode, StateError};
 use laconic_engine::plan::{Consulted, Mode};
@@ -16,13 +18,8 @@ use crate::view::{drift_text, plan_json};
 /// Runs it.
 pub fn run(session: &Session) -> Result<Exit> {
     let planning = Planning::default();
-    let wanted = Wanted {
-        mode: Mode::Apply,
-        offline: false,
-        consents: std::collections::BTreeSet::new(),
-        planning: &planning,
-        command: "drift",
-    };
+    let wanted =
+        Wanted { mode: Mode::Apply, offline: false, consents: BTreeSet::new(), planning: &planning, command: "drift" };
     let planned = make(session, &wanted)?;
     let plan = &planned.plan;
     // In the middle of an apply everything has "changed".
@@ -35,7 +32,8 @@ pub fn run(session: &Session) -> Result<Exit> {
             return Err(StateError::Locked { scope, holder }.into());
         }
     }
-    let details: Vec<String> = plan
+    // A cluster whose objects nobody could list is told of once.
+    let details: BTreeSet<String> = plan
         .consulted
         .iter()
         .filter_map(|(target, consulted)| match consulted {
@@ -74,7 +72,7 @@ pub fn run(session: &Session) -> Result<Exit> {
         }
     }
     if !details.is_empty() {
-        return Err(Problem::Unreachable { details });
+        return Err(Problem::Unreachable { details: details.into_iter().collect() });
     }
     Ok(if plan.drift.is_empty() { Exit::Done } else { Exit::Changes })
 }

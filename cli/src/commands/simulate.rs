@@ -30,15 +30,16 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
             session.output.remark(&format!("{object} deleted\n"));
         }
         SimulateCommand::Fault { kind, steps } => {
-            if *kind == FaultKind::DiesAfter && steps.is_none() {
-                return Err(wrong("`dies-after` needs the number of steps: `laconic simulate fault dies-after N`"));
+            if matches!(kind, FaultKind::DiesAfter | FaultKind::DiesDuring) && steps.is_none() {
+                let name = if *kind == FaultKind::DiesAfter { "dies-after" } else { "dies-during" };
+                return Err(wrong(format!("`{name}` needs the number of steps: `laconic simulate fault {name} N`")));
             }
             let steps = steps.unwrap_or(1);
+            let dies = |reply_lost| Fault::DiesAfter { calls: steps, reply_lost };
             // Only what changes the world counts: how often laconic looks is its own affair.
             let set = match kind {
-                FaultKind::DiesAfter => {
-                    host.set_fault_on(Fault::DiesAfter { calls: steps, reply_lost: true }, &[Call::Enact])
-                }
+                FaultKind::DiesAfter => host.set_fault_on(dies(true), &[Call::Enact]),
+                FaultKind::DiesDuring => host.set_fault_on(dies(false), &[Call::Enact]),
                 FaultKind::FailsOnce => {
                     host.set_fault_on(Fault::FailsOnce { call: steps, kind: Failure::Refused }, &[Call::Enact])
                 }
@@ -53,6 +54,18 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
             }
             host.delete_cluster(cluster).map_err(wrong)?;
             session.output.remark(&format!("kind cluster {cluster} deleted\n"));
+        }
+        SimulateCommand::ReplaceCluster { cluster } => {
+            host.replace_cluster(cluster).map_err(wrong)?;
+            session.output.remark(&format!("kind cluster {cluster} deleted, and an empty one made\n"));
+        }
+        SimulateCommand::StopNode { cluster } => {
+            host.run_node(cluster, false).map_err(wrong)?;
+            session.output.remark(&format!("node container of {cluster} stopped\n"));
+        }
+        SimulateCommand::StartNode { cluster } => {
+            host.run_node(cluster, true).map_err(wrong)?;
+            session.output.remark(&format!("node container of {cluster} started\n"));
         }
     }
     Ok(Exit::Done)

@@ -10,7 +10,7 @@ use crate::view::style::{Palette, clean, count};
 /// What ended, for the last line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// `Apply`, `Import`, `Rehearsal`.
+    /// `Apply`, `Destroy`, `Import`, `Rehearsal`.
     pub what: &'static str,
     /// How many resources were taken into state.
     pub imported: usize,
@@ -26,7 +26,8 @@ impl Ending {
         let what = match plan.mode {
             _ if rehearsed => "Rehearsal",
             Mode::Import => "Import",
-            Mode::Apply | Mode::Destroy => "Apply",
+            Mode::Apply => "Apply",
+            Mode::Destroy => "Destroy",
         };
         let is_import = |address| plan.change(address).is_some_and(|change| change.action == Action::Import);
         Self { what, imported: outcome.done.iter().filter(|(address, _)| is_import(address)).count() }

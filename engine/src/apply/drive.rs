@@ -262,21 +262,25 @@ async fn check_world(
     let world = apply.provider.observe(&request).await;
     for (target, observed) in &world {
         let name = target.name();
+        let cluster = target.kind_cluster().and_then(|name| apply.plan.change(&Address::kind_cluster(name)));
+        let finishes_cluster = cluster.is_some_and(|change| change.reason == Reason::Interrupted);
+        // What is on a cluster that goes away, or was never finished, need not be seen.
+        let needs_objects = !finishes_cluster
+            && !cluster.is_some_and(|change| matches!(change.action, Action::Replace | Action::Delete));
         let unseen = match (&observed.cluster, &observed.objects) {
-            (Observed::Unknown(reason), _) | (_, Err(reason)) => Some(reason),
+            (Observed::Unknown(reason), _) => Some(reason),
+            (_, Err(reason)) if needs_objects => Some(reason),
             _ => None,
         };
         if let Some(reason) = unseen {
             let why = crate::redact::redact(&crate::plan::danger::unknown_text(reason), apply.secrets);
             return Err(ApplyError::Unseen(format!("the cluster `{name}` was not seen: {why}")));
         }
-        let cluster = target.kind_cluster().and_then(|name| apply.plan.change(&Address::kind_cluster(name)));
         let makes_cluster = cluster.is_some_and(|change| change.action == Action::Create);
-        let finishes_cluster = cluster.is_some_and(|change| change.reason == Reason::Interrupted);
         // A plan that nobody looked for has no identities: then the recorded ones count.
         let known = apply.plan.identities.get(target).or_else(|| recorded.get(target));
         match (known, &observed.cluster, &observed.identity) {
-            (Some(known), Observed::Present(_), Some(seen)) if known != seen && !finishes_cluster => {
+            (Some(known), Observed::Present(_), Some(seen)) if !known.is(seen) && !finishes_cluster => {
                 return Err(ApplyError::Stale(format!(
                     "another cluster answers as `{name}` than the one it was made for"
                 )));

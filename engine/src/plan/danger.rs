@@ -37,6 +37,7 @@ pub fn unknown_text(reason: &UnknownReason) -> String {
         UnknownReason::Forbidden(detail) => format!("it does not tell us: {detail}"),
         UnknownReason::Failed(detail) => format!("it did not answer well: {detail}"),
         UnknownReason::NotServed(detail)
+        | UnknownReason::Unfinished(detail)
         | UnknownReason::NotConfigured(detail)
         | UnknownReason::OtherIdentity(detail) => detail.clone(),
     }
@@ -47,6 +48,9 @@ pub fn unknown_text(reason: &UnknownReason) -> String {
 pub const fn unknown_help(reason: &UnknownReason) -> &'static str {
     match reason {
         UnknownReason::Offline => "leave out `--offline` to have it looked at",
+        UnknownReason::Unfinished(_) => {
+            "if nobody is making it any more, delete it (`kind delete cluster`); an apply that was interrupted is run again"
+        }
         UnknownReason::Unreachable(_) | UnknownReason::Failed(_) => {
             "run it again when it answers; what was not seen never counts as deleted"
         }
@@ -360,15 +364,23 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             | Belief::Gone => {}
             Belief::Doubted(reason) => {
                 let subject = target_text(target);
-                findings.push(
-                    Finding::new(
-                        Code::NotConsulted,
-                        format!("{subject} was not seen: {}; planned from the recorded state", unknown_text(reason)),
-                    )
-                    .about(target.name())
-                    .help(unknown_help(reason)),
-                );
-                if target.kind_cluster().is_some() {
+                let inspected = crate::plan::planner::live_cluster(input, target).is_some();
+                let (begun_by_us, why) = (judgement.fates.contains_key(target), unknown_text(reason));
+                let message = match reason {
+                    UnknownReason::Unfinished(_) if begun_by_us => {
+                        format!("{why}: an interrupted apply began it, it is made from the start")
+                    }
+                    _ if inspected => {
+                        format!("what is on {subject} was not seen: {why}; planned from the recorded state")
+                    }
+                    _ => format!("{subject} was not seen: {why}; planned from the recorded state"),
+                };
+                let mut finding = Finding::new(Code::NotConsulted, message).about(target.name());
+                if !begun_by_us {
+                    finding = finding.help(unknown_help(reason));
+                }
+                findings.push(finding);
+                if target.kind_cluster().is_some() && !inspected {
                     findings.push(
                         Finding::new(Code::MountsUnknown, format!("the mounts of {subject} could not be inspected"))
                             .about(target.name()),

@@ -16,7 +16,7 @@ use crate::plan::survey::{
     Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
 };
 use crate::plan::{Mode, PlanInput, Requirements};
-use crate::resource::{Observed, Resource, Target};
+use crate::resource::{Observed, Resource, Target, UnknownReason};
 use crate::state::{State, Status};
 use crate::value::Digest;
 
@@ -151,11 +151,18 @@ fn cluster_fates(
             Action::Replace => ClusterFate::Replaced(cause),
             Action::Create if recorded => ClusterFate::Lost(cause),
             Action::Delete | Action::Forget => ClusterFate::Deleted(cause),
+            // Our own, interrupted while it was made: there is nothing on it yet, and it is made from the start.
+            Action::Update if is_unfinished(input, item.target) => ClusterFate::Lost(cause),
             Action::NoOp | Action::Create | Action::Update | Action::Import => continue,
         };
         fates.insert(item.target.clone(), fate);
     }
     fates
+}
+
+fn is_unfinished(input: &PlanInput, target: &Target) -> bool {
+    let objects = input.world.get(target).map(|observed| &observed.objects);
+    matches!(objects, Some(Err(UnknownReason::Unfinished(_))))
 }
 
 /// Resources that no deployment of this plan compiled: workloads that must roll, and tenants that come back with their

@@ -7,7 +7,7 @@ use crate::address::{Address, ResourceType, Scope};
 use crate::compile::{ClusterCompilation, ClusterInput, compose_cluster};
 use crate::plan::decide::Presence;
 use crate::plan::{Action, Mode, PlanInput};
-use crate::resource::{ClusterIdentity, Live, Observed, Resource, Target, UnknownReason, cluster_scope};
+use crate::resource::{Live, Observed, Resource, Target, UnknownReason, cluster_scope};
 use crate::state::{Recorded, State, Status};
 
 /// The field manager under which we apply.
@@ -112,21 +112,17 @@ pub fn belief(input: &PlanInput, target: &Target) -> Belief {
             _ => Belief::Gone,
         },
         Observed::Present(_) => match (recorded, &observed.identity, &observed.objects) {
-            (_, _, Err(reason)) => Belief::Doubted(reason.clone()),
-            (Some(recorded), Some(seen), _) if !cluster_pending && !is_same_cluster(recorded, seen) => {
+            (Some(recorded), Some(seen), _) if !cluster_pending && !recorded.is(seen) => {
                 let text = match target {
                     Target::Kind(_) => "another cluster answers under that name",
                     Target::Kubernetes(_) => "another cluster answers at its address",
                 };
                 Belief::Doubted(UnknownReason::OtherIdentity(text.to_owned()))
             }
+            (_, _, Err(reason)) => Belief::Doubted(reason.clone()),
             _ => Belief::Trusted,
         },
     }
-}
-
-fn is_same_cluster(recorded: &ClusterIdentity, seen: &ClusterIdentity) -> bool {
-    recorded.node == seen.node && recorded.kube_system == seen.kube_system
 }
 
 /// The state that records a target's identity: the cluster's, or for a remote cluster the deployment's.
@@ -224,11 +220,12 @@ fn observe<'a>(
     let observed = input.world.get(item.target);
     if address.resource_type == ResourceType::KindCluster {
         return match (observed.map(|observed| &observed.cluster), belief) {
-            (Some(Observed::Present(live)), Some(Belief::Trusted)) => {
-                (presence_of(item.recorded, live, &live.uid, true), Some(live))
-            }
             (Some(Observed::Present(live)), Some(Belief::Doubted(UnknownReason::OtherIdentity(_)))) => {
                 (Presence::RemadeByOthers, Some(live))
+            }
+            // Docker tells of the cluster, whether its API server answers or not.
+            (Some(Observed::Present(live)), Some(Belief::Trusted | Belief::Doubted(_))) => {
+                (presence_of(item.recorded, live, &live.uid, true), Some(live))
             }
             (Some(Observed::Absent), Some(Belief::Gone)) => (Presence::Absent, None),
             _ => (Presence::Unknown, None),

@@ -35,7 +35,8 @@ pub enum Fault {
     DiesAfter {
         /// The number of the call.
         calls: u64,
-        /// Whether that call is still carried out and only its answer lost.
+        /// Whether that call is still carried out and only its answer lost. Otherwise nothing of it is done, but for a kind
+        /// cluster that was being made: its node is left unfinished.
         reply_lost: bool,
     },
     /// This call, and only this one, fails without doing anything.
@@ -64,6 +65,8 @@ pub enum Fate {
     Served,
     /// It is carried out and nobody learns of it.
     ReplyLost,
+    /// The host dies over it: what is done in one go is not done, what takes many steps stops in the middle.
+    Dies,
     /// Nobody answers.
     Dead,
     /// It fails.
@@ -97,7 +100,7 @@ impl Faults {
         match self.fault {
             Some(Fault::DiesAfter { calls, reply_lost }) if self.calls >= calls => {
                 self.dead = true;
-                if reply_lost { Fate::ReplyLost } else { Fate::Dead }
+                if reply_lost { Fate::ReplyLost } else { Fate::Dies }
             }
             Some(Fault::FailsOnce { call, kind }) if self.calls == call => Fate::Fails(kind),
             _ => Fate::Served,

@@ -230,12 +230,13 @@ impl SimulatedHost {
         }
     }
 
-    /// Changes the host on behalf of a provider call.
+    /// Changes the host on behalf of a provider call; `interrupted` is what is left of it when the host dies over it.
     pub(super) fn serve_change<T>(
         &self,
         call: Call,
         count: impl FnOnce(&mut Calls),
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T, EnactError>,
+        interrupted: impl FnOnce(&mut Transaction<'_>) -> Result<(), EnactError>,
     ) -> Result<T, EnactError> {
         let mut inner = self.lock();
         count(&mut inner.calls);
@@ -244,6 +245,10 @@ impl SimulatedHost {
             Fate::ReplyLost => {
                 inner.change(change)?;
                 Err(failure(Fate::ReplyLost))
+            }
+            Fate::Dies => {
+                inner.change(interrupted)?;
+                Err(failure(Fate::Dies))
             }
             fate => Err(failure(fate)),
         }
@@ -323,6 +328,8 @@ fn failure(fate: Fate) -> EnactError {
             EnactError::Transient("the simulated host answers 503 to this call".to_owned())
         }
         Fate::ReplyLost => EnactError::Unreachable("the simulated host died before it answered".to_owned()),
-        Fate::Dead | Fate::Served => EnactError::Unreachable("the simulated host does not answer".to_owned()),
+        Fate::Dies | Fate::Dead | Fate::Served => {
+            EnactError::Unreachable("the simulated host does not answer".to_owned())
+        }
     }
 }

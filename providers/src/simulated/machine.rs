@@ -74,11 +74,27 @@ pub enum FileEntry {
 /// The entries of a file system, by absolute path.
 pub type Files = BTreeMap<String, FileEntry>;
 
+/// How far the node of a kind cluster has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeState {
+    /// Its container runs, its API server answers.
+    #[default]
+    Running,
+    /// Its container is stopped.
+    Stopped,
+    /// Its container runs, and whoever made the cluster was interrupted before there was an API server.
+    Unfinished,
+}
+
 /// A kind cluster.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KindCluster {
     /// The id of its node container.
     pub node: String,
+    /// How far it has come.
+    #[serde(default)]
+    pub state: NodeState,
     /// Its configuration as created.
     pub attributes: Value,
     /// What was written to the node's own file system; dies with the node.

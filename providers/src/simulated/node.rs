@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::EnactError;
-use laconic_engine::resource::{Live, Target};
+use laconic_engine::resource::{Live, Target, UnknownReason};
 use serde_json::{Value, json};
 
-use super::machine::{DEFAULT_NODE_IMAGE, KindCluster, Machine, StoredObject};
+use super::machine::{DEFAULT_NODE_IMAGE, KindCluster, Machine, NodeState, StoredObject};
 use super::transaction::{Mutation, Transaction};
 
 /// Namespaces that kind's nodes start with.
@@ -154,6 +154,28 @@ pub fn verify(machine: &Machine, cluster: &str, key: &ObjectKey, wanted: &Value)
             key.name, fact.attributes[name]
         ))),
     }
+}
+
+/// Why the API server of a kind cluster says nothing, when it does not.
+pub fn silence(machine: &Machine, target: &Target) -> Result<(), UnknownReason> {
+    let Some((name, cluster)) = target.kind_cluster().and_then(|name| machine.clusters.get_key_value(name)) else {
+        return Ok(());
+    };
+    match cluster.state {
+        NodeState::Running => Ok(()),
+        NodeState::Stopped => Err(UnknownReason::Unreachable(format!(
+            "its node container `{name}-control-plane` is stopped; start it with `docker start {name}-control-plane`"
+        ))),
+        NodeState::Unfinished => Err(UnknownReason::Unfinished(format!(
+            "the making of the kind cluster `{name}` was never finished: its node container runs without a Kubernetes"
+        ))),
+    }
+}
+
+/// The same for a call that needs an answer.
+pub fn answers(machine: &Machine, target: &Target) -> Result<(), EnactError> {
+    silence(machine, target)
+        .map_err(|reason| EnactError::Transient(laconic_engine::plan::danger::unknown_text(&reason)))
 }
 
 /// Takes a node away with everything in it; the host's files stay.

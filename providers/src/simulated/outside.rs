@@ -6,7 +6,7 @@ use laconic_engine::resource::{Live, Target};
 use serde_json::Value;
 
 use super::host::SimulatedHost;
-use super::machine::{FileEntry, FileSystem};
+use super::machine::{FileEntry, FileSystem, NodeState};
 use super::transaction::Mutation;
 use super::{deletion, node, readiness, server};
 
@@ -86,6 +86,23 @@ impl SimulatedHost {
     /// A cluster that is not there.
     pub fn replace_cluster(&self, name: &str) -> Result<(), EnactError> {
         self.change(|tx| node::replace(tx, name))
+    }
+
+    /// Stops the node container of a kind cluster, or starts it again; one that was never finished stays so.
+    ///
+    /// # Errors
+    /// A cluster that is not there.
+    pub fn run_node(&self, name: &str, runs: bool) -> Result<(), EnactError> {
+        self.change(|tx| {
+            let Some(cluster) = tx.machine().clusters.get(name) else {
+                return Err(server::no_cluster(&Target::Kind(name.to_owned())));
+            };
+            if cluster.state != NodeState::Unfinished {
+                let state = if runs { NodeState::Running } else { NodeState::Stopped };
+                tx.apply(Mutation::SetNodeState(name.to_owned(), state));
+            }
+            Ok(())
+        })
     }
 
     /// Writes data to a path of the Docker host, with the directories above it.

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::fault::Call;
 use super::host::SimulatedHost;
-use super::machine::{Machine, StoredObject, of_type};
+use super::machine::{Machine, NodeState, StoredObject, of_type};
 use super::server::Change;
-use super::transaction::Transaction;
+use super::transaction::{Mutation, Transaction};
 use super::violation::ViolationKind;
 use super::{MANAGER, deletion, node, policy, readiness, reference, server};
 
@@ -57,7 +57,7 @@ impl Provider for SimulatedHost {
             Operation::Adopt => calls.adopt += 1,
             Operation::Delete => calls.delete += 1,
         };
-        ready(self.serve_change(Call::Enact, count, |tx| enact(tx, step))).boxed()
+        ready(self.serve_change(Call::Enact, count, |tx| enact(tx, step), |tx| interrupted(tx, step))).boxed()
     }
 
     fn dry_run<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Result<Enacted, EnactError>> {
@@ -74,7 +74,11 @@ impl Provider for SimulatedHost {
 
     fn readiness<'a>(&'a self, target: &'a Target, key: &'a ObjectKey) -> BoxFuture<'a, Result<Readiness, EnactError>> {
         let count = |calls: &mut super::host::Calls| calls.readiness += 1;
-        ready(self.serve_change(Call::Readiness, count, |tx| Ok(readiness::ask(tx, target, key)))).boxed()
+        let ask = |tx: &mut Transaction<'_>| {
+            node::answers(tx.machine(), target)?;
+            Ok(readiness::ask(tx, target, key))
+        };
+        ready(self.serve_change(Call::Readiness, count, ask, |_| Ok(()))).boxed()
     }
 }
 
@@ -120,10 +124,25 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
             terminating: false,
         }),
     };
+    if let Err(reason) = node::silence(machine, target) {
+        let identity = identity.map(|identity| ClusterIdentity { kube_system: String::new(), ..identity });
+        return ObservedTarget { identity, cluster, objects: Err(reason), unlisted: BTreeMap::new() };
+    }
     let mut observed = ObservedTarget { identity, cluster, objects: Ok(objects), unlisted: BTreeMap::new() };
     let asked = wanted.types.iter().copied().chain(single_keys(wanted).map(|key| key.resource_type));
     policy::hide(machine, &mut observed, asked);
     observed
+}
+
+/// What is left of a step when the host dies over it: kind takes minutes to make a cluster.
+fn interrupted(tx: &mut Transaction<'_>, step: &Step) -> Result<(), EnactError> {
+    let makes_cluster = step.key.resource_type == ResourceType::KindCluster && step.operation == Operation::Create;
+    let name = step.target.name();
+    if makes_cluster && !tx.machine().clusters.contains_key(name) {
+        node::create(tx, name, wanted(step)?)?;
+        tx.apply(Mutation::SetNodeState(name.to_owned(), NodeState::Unfinished));
+    }
+    Ok(())
 }
 
 fn enact(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {
@@ -159,8 +178,15 @@ fn enact_cluster(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, Enact
             Ok(Enacted { live, identity: tx.machine().identity(&step.target) })
         }
         Operation::Update => {
-            // Bringing an interrupted creation to its end: nothing is left to do when it is as wanted.
+            // Bringing an interrupted creation to its end: nothing is left to do when it is as wanted. What was never
+            // finished is made from the start.
             let wanted = wanted(step)?;
+            if let Some(cluster) = tx.machine().clusters.get(name).filter(|one| one.state == NodeState::Unfinished) {
+                let found = cluster.node.clone();
+                check_uid(step, &found).inspect_err(|_| note_other_uid(tx, step, &found))?;
+                node::delete(tx, name);
+                node::create(tx, name, wanted)?;
+            }
             let identity = tx.machine().identity(&step.target);
             let live = tx.machine().clusters.get(name).map(node::live);
             match live {
@@ -207,6 +233,7 @@ fn enact_fact(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactErr
 
 fn enact_object(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {
     let (target, key) = (&step.target, &step.key);
+    node::answers(tx.machine(), target)?;
     let live = match step.operation {
         Operation::Create => Some(server::create(tx, target, key, wanted(step)?, MANAGER)?),
         Operation::Update => {

@@ -8,7 +8,7 @@ use laconic_engine::resource::Target;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::machine::{FileEntry, FileSystem, Files, KindCluster, Machine, Objects, StoredObject, time_text};
+use super::machine::{FileEntry, FileSystem, Files, KindCluster, Machine, NodeState, Objects, StoredObject, time_text};
 use super::policy::Policy;
 use super::violation::{Violation, ViolationKind};
 
@@ -38,6 +38,8 @@ pub enum Mutation {
         /// Its configuration.
         attributes: Value,
     },
+    /// The node of a kind cluster has come that far.
+    SetNodeState(String, NodeState),
     /// A kind cluster is gone, with everything in it.
     RemoveCluster(String),
     /// A file system has that entry.
@@ -73,8 +75,13 @@ impl Machine {
             }
             Mutation::PutCluster { name, node, attributes } => {
                 let (node, attributes) = (node.clone(), attributes.clone());
-                let cluster = KindCluster { node, attributes, overlay: Files::new(), objects: BTreeMap::new() };
-                self.clusters.insert(name.clone(), cluster);
+                let (state, overlay, objects) = (NodeState::Running, Files::new(), BTreeMap::new());
+                self.clusters.insert(name.clone(), KindCluster { node, state, attributes, overlay, objects });
+            }
+            Mutation::SetNodeState(name, state) => {
+                if let Some(cluster) = self.clusters.get_mut(name) {
+                    cluster.state = *state;
+                }
             }
             Mutation::RemoveCluster(name) => {
                 self.clusters.remove(name);

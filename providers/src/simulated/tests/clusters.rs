@@ -1,5 +1,6 @@
-use laconic_engine::resource::Observed;
+use laconic_engine::resource::{Observed, UnknownReason};
 
+use super::super::Fault;
 use super::*;
 
 fn cluster_key() -> ObjectKey {
@@ -96,4 +97,46 @@ fn the_overview_names_what_is_there() {
     assert_eq!(main.ports["80/tcp"], 80);
     assert!(main.objects[""].contains(&"Namespace shop: Active".to_owned()));
     assert!(summary.violations.is_empty());
+}
+
+#[test]
+fn a_cluster_that_was_never_finished_is_made_from_the_start() {
+    let host = SimulatedHost::in_memory();
+    host.set_fault(Fault::DiesAfter { calls: 1, reply_lost: false }).unwrap();
+    let died = enact(&host, &step(Operation::Create, &cluster_key(), Some(cluster()))).unwrap_err();
+    assert!(matches!(died, EnactError::Unreachable(_)), "{died}");
+    host.revive().unwrap();
+    let seen = observe(&host, &main_target(), &[ResourceType::Namespace]);
+    let Observed::Present(unfinished) = seen.cluster else { panic!() };
+    assert!(matches!(seen.objects, Err(UnknownReason::Unfinished(_))), "{:?}", seen.objects);
+    assert_eq!(seen.identity.unwrap().kube_system, "");
+    let refused = create(&host, &key(ResourceType::ConfigMap, "a"), config_map("a", "1")).unwrap_err();
+    assert!(matches!(refused, EnactError::Transient(_)), "{refused}");
+
+    // A create takes nothing away; an update only what it was told of.
+    let create = step(Operation::Create, &cluster_key(), Some(cluster()));
+    let found = EnactError::Exists { uid: unfinished.uid.clone(), managers: Vec::new() };
+    assert_eq!(enact(&host, &create).unwrap_err(), found);
+    let finish = |uid: &str| Step {
+        expected_uid: Some(uid.to_owned()),
+        ..step(Operation::Update, &cluster_key(), Some(cluster()))
+    };
+    assert!(matches!(enact(&host, &finish("another")), Err(EnactError::Stale(_))));
+    let finished = enact(&host, &finish(&unfinished.uid)).unwrap();
+    assert_ne!(finished.live.unwrap().uid, unfinished.uid);
+    assert_eq!(observe(&host, &main_target(), &[]).identity, finished.identity);
+}
+
+#[test]
+fn a_stopped_node_still_shows_its_mounts_and_says_nothing_else() {
+    let host = host();
+    host.run_node("main", false).unwrap();
+    let seen = observe(&host, &main_target(), &[ResourceType::Namespace]);
+    let Observed::Present(live) = seen.cluster else { panic!() };
+    assert_eq!(live.attributes["extraMounts"], cluster()["extraMounts"]);
+    assert!(matches!(seen.objects, Err(UnknownReason::Unreachable(_))), "{:?}", seen.objects);
+    let refused = create(&host, &key(ResourceType::ConfigMap, "a"), config_map("a", "1")).unwrap_err();
+    assert!(matches!(refused, EnactError::Transient(_)), "{refused}");
+    host.run_node("main", true).unwrap();
+    create(&host, &key(ResourceType::ConfigMap, "a"), config_map("a", "1")).unwrap();
 }
