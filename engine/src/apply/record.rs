@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::{Address, Scope};
+use crate::address::{Address, ResourceType, Scope};
 use crate::apply::drive::{change_of, scopes};
 use crate::apply::enact::StepDone;
 use crate::apply::event::Outcome;
@@ -118,8 +118,12 @@ impl<'a> Recorder<'a> {
                 self.lose(change, &mut records, |reason| matches!(reason, Reason::ClusterLost { .. }));
             }
             // A replace whose old object is gone is a create from then on: that is what its second step announces.
+            // And bringing the creation of a cluster to its end may mean making it anew: it stays a create until then.
+            let finishes_cluster =
+                change.address.resource_type == ResourceType::KindCluster && change.reason == Reason::Interrupted;
             let action = match (change.action, step.kind) {
                 (Action::Replace, StepKind::Create) => Action::Create,
+                (Action::Update, StepKind::Update) if finishes_cluster => Action::Create,
                 (action, _) => action,
             };
             records.entry(change.address.scope.clone()).or_default().push(JournalRecord::Intent {

@@ -86,7 +86,11 @@ pub fn dry_run_request(input: &PlanInput, plan: &Plan) -> DryRunRequest {
     let planned: BTreeSet<&Address> = plan
         .changes
         .iter()
-        .filter(|change| !matches!(change.action, Action::Update | Action::Import | Action::NoOp))
+        .filter(|change| {
+            // A cluster whose creation is brought to its end may be made anew.
+            !matches!(change.action, Action::Update | Action::Import | Action::NoOp)
+                || (change.address.resource_type == ResourceType::KindCluster && change.reason == Reason::Interrupted)
+        })
         .filter(|change| matches!(change.address.resource_type, ResourceType::Namespace | ResourceType::KindCluster))
         .map(|change| &change.address)
         .collect();

@@ -241,7 +241,12 @@ fn quoted(line: &str) -> String {
 /// The lines that matter: kind repeats whole outputs of Docker, which repeats whole documents.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().map(|line| line.trim().trim_start_matches("Command Output:").trim_start());
-    lines.filter(|line| !line.is_empty() && !line.starts_with(['{', '"']) && !line.starts_with("Stack Trace"))
+    lines.filter(|line| {
+        !line.is_empty()
+            && !line.starts_with(['{', '"'])
+            && !line.starts_with("Stack Trace")
+            && !line.starts_with("Run 'docker")
+    })
 }
 
 /// The last line: the cause.

@@ -82,10 +82,13 @@ impl Recorder {
     }
 }
 
+/// A program with its arguments.
+type Command = (String, Vec<String>);
+
 /// Answers calls.
 #[derive(Debug)]
 pub(super) struct Replay {
-    answers: Mutex<BTreeMap<(String, Vec<String>), Vec<Call>>>,
+    answers: Mutex<BTreeMap<Command, Vec<Call>>>,
 }
 
 impl Replay {

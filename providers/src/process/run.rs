@@ -1,7 +1,8 @@
 //! Running a program for real.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Stdio;
@@ -35,7 +36,9 @@ pub(super) async fn run(invocation: Invocation) -> Result<Outcome, ProcessError>
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         }
         Destination::File(path) => {
-            let file = File::create(path).map_err(system)?;
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(true).write(true).mode(0o600);
+            let file = options.open(path).map_err(system)?;
             command.stdout(file.try_clone().map_err(system)?).stderr(file);
         }
     }
@@ -130,6 +133,7 @@ fn plain(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::time::Duration;
 
     use super::*;
