@@ -31,7 +31,7 @@ pub fn judge(path: &str, free: Option<u64>, has_cluster: bool) -> Check {
 /// `1.9 GiB`, `300 MiB`.
 fn size(bytes: u64) -> String {
     const MEBIBYTE: u64 = 1024 * 1024;
-    let tenths = bytes / (1024 * MEBIBYTE / 10);
+    let tenths = bytes / MEBIBYTE * 10 / 1024;
     if tenths >= 10 { format!("{}.{} GiB", tenths / 10, tenths % 10) } else { format!("{} MiB", bytes / MEBIBYTE) }
 }
 
