@@ -1,13 +1,14 @@
 # Two commands matter: `make demo` shows what laconic does, `make test` shows that it does it.
 # `make demo` needs a Rust toolchain and a C compiler, nothing else.
 
-.PHONY: help demo build test testbed testbed-up bench bench-live lint fmt deny docs ci transcript
+.PHONY: help demo build test testbed testbed-kind testbed-kind-check testbed-up bench bench-live lint fmt deny docs ci transcript
 
 help:
 	@echo 'make demo        build laconic and walk through it on a simulated host'
 	@echo 'make test        everything: format, lints, dependencies, tests, docs, the demo'
 	@echo 'make build       the binary, at target/ci/laconic'
 	@echo 'make testbed     the servers that some tests need, built once per machine'
+	@echo 'make testbed-kind  what kind clusters need for tests, built once per machine; needs root'
 	@echo 'make testbed-up  a Kubernetes API server by hand, until Ctrl-C'
 	@echo 'make bench       the benchmark'
 	@echo 'make bench-live  the benchmark against kubectl, on a real API server'
@@ -29,6 +30,12 @@ test:
 
 testbed:
 	@scripts/testbed.sh
+
+testbed-kind:
+	@scripts/testbed-kind.sh
+
+testbed-kind-check: testbed-kind
+	@scripts/testbed-kind-check.sh
 
 testbed-up: testbed
 	@cargo run --quiet -p laconic-testbed --locked -- --controller-manager --kubelet
