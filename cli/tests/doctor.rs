@@ -221,16 +221,22 @@ fn nodes_that_do_not_run_or_were_never_finished_are_told_of() {
     let table = [
         ("exited", "exit 1", "docker start"),
         ("paused", "exit 1", "docker unpause"),
-        ("running", "exit 1", "never finished"),
+        ("running", "exit 1", "is not finished"),
     ];
     for (status, exec, expected) in table {
         let node = NODE.replace("STATUS", status);
-        let docker = docker(&[("NODES", "echo laconic-main-control-plane"), ("INSPECT", &node), ("EXEC", exec)]);
+        let docker = docker(&[
+            ("NODES", "echo laconic-main-control-plane"),
+            ("INSPECT", &node),
+            ("EXEC", exec),
+            ("HOLDER", "echo laconic-main-control-plane"),
+        ]);
         let host = Host::new(Some(&docker), Some(KIND));
         let (code, checks) = host.checks(&["--dir", "shop"]);
         let check = one(&checks, "cluster");
         assert_eq!((code, check.verdict.as_str()), (1, "problem"), "{check:?}");
         assert!(check.text.contains(expected), "{check:?}");
+        assert!(checks.iter().all(|check| check.name != "port"), "its own node has its ports: {checks:#?}");
         // Somebody else's cluster is no problem of this host.
         let (_, checks) = host.checks(&[]);
         assert_eq!(one(&checks, "cluster").verdict, "warning");

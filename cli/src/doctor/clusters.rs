@@ -22,7 +22,7 @@ pub struct Node {
     pub image: String,
     /// Whether it runs.
     pub state: ContainerState,
-    /// Whether Kubernetes was set up in it; `None` where nobody could look.
+    /// Whether kind came to its end with it; `None` where nobody could look.
     pub is_finished: Option<bool>,
 }
 
@@ -109,7 +109,7 @@ fn present(cluster: &str, node: &Node, known: &Known) -> Vec<Check> {
             format!("`docker unpause {container}`"),
         ),
         (ContainerState::Running, Some(false)) => judged(
-            format!("cluster {cluster} was never finished: `{container}` runs, and no Kubernetes was set up in it"),
+            format!("cluster {cluster} is not finished: `{container}` runs, and kind did not come to its end, or is still at it"),
             "if no kind is at it any more (`pgrep -a kind`), `laconic apply` goes on with a cluster that it began"
                 .to_owned(),
         )

@@ -22,7 +22,7 @@ use crate::session::Session;
 use crate::wire::{LocalStore, MachineSeen, Port};
 
 /// How long an API server may take with everything that is asked to reach it.
-const SERVER_LIMIT: Duration = Duration::from_secs(30);
+const SERVER_LIMIT: Duration = Duration::from_secs(60);
 
 /// What API servers answered.
 type Answers = BTreeMap<Target, Result<String, UnknownReason>>;
@@ -58,7 +58,7 @@ pub fn examine(session: &Session) -> Result<Report> {
 fn look(session: &Session, subject: &Subject) -> Result<(MachineSeen, Answers)> {
     let wanted: BTreeSet<Port> = subject.ports.iter().map(|port| (port.port, port.protocol.clone())).collect();
     let targets: BTreeSet<Target> = subject.targets.values().cloned().collect();
-    let host = session.wire.live(&targets, &directories(&subject.inputs));
+    let host = session.wire.live_for_a_look(&targets, &directories(&subject.inputs));
     let machine = session.wire.machine();
     let asked = async {
         let answers = join_all(targets.iter().map(|target| async {
@@ -275,6 +275,9 @@ fn states_of(subject: &Subject, store: &LocalStore) -> Vec<Check> {
             state,
             generations,
             flag: subject.flag(scope),
+            is_at_work: store
+                .lock_info(scope)
+                .is_ok_and(|report| report.holders.first().is_some_and(laconic_state::lock::may_be_alive)),
         })
     });
     judged.into_iter().flatten().collect()

@@ -6,6 +6,7 @@ use laconic_engine::state::{State, Status};
 
 use super::Check;
 use crate::error::Problem;
+use crate::view::style::count;
 
 /// How many earlier generations a state of that serial should have at least, to be able to go back.
 const WANTED_GENERATIONS: usize = 1;
@@ -40,6 +41,8 @@ pub struct Seen {
     pub generations: Result<Vec<Generation>, StateError>,
     /// How the commands are told which one is meant: `--dir shop`.
     pub flag: String,
+    /// Whether somebody works on it: then what was begun is not interrupted.
+    pub is_at_work: bool,
 }
 
 /// What is made of it.
@@ -54,14 +57,16 @@ pub fn judge(seen: &Seen) -> Vec<Check> {
             checks.push(Check::ok(
                 "state",
                 format!(
-                    "the state of {} is whole (serial {}, {} resources, {})",
+                    "the state of {} is whole (serial {}, {}, {})",
                     seen.scope,
                     state.serial,
-                    state.resources.len(),
+                    count(state.resources.len(), "resource"),
                     seen.file
                 ),
             ));
-            checks.extend(interrupted(state, &seen.flag));
+            if !seen.is_at_work {
+                checks.extend(interrupted(state, &seen.flag));
+            }
         }
         Err(error) => checks.push(failure(error)),
     }
@@ -83,12 +88,15 @@ fn failure(error: &StateError) -> Check {
 
 fn interrupted(state: &State, flag: &str) -> Option<Check> {
     let pending = state.resources.values().filter(|recorded| recorded.status != Status::Settled).count();
-    let operation = match (&state.interrupted, pending) {
-        (Some(operation), _) => operation.clone(),
+    let scope = &state.scope;
+    let found = match (&state.interrupted, pending) {
+        (Some(operation), 0) => format!("{operation} on {scope} was interrupted (LAC804)"),
+        (Some(operation), _) => {
+            format!("{operation} on {scope} was interrupted (LAC804), with {} in hand", count(pending, "resource"))
+        }
         (None, 0) => return None,
-        (None, _) => "an operation".to_owned(),
+        (None, _) => format!("of {scope} {} did not get done, and may be half made", count(pending, "resource")),
     };
-    let found = format!("{operation} on {} was interrupted (LAC804); {pending} resources are pending", state.scope);
     Some(Check::warning(
         "interrupted",
         found,
@@ -158,6 +166,7 @@ mod tests {
             state,
             generations: Ok(good.iter().enumerate().map(generation).collect()),
             flag: "--dir shop".to_owned(),
+            is_at_work: false,
         }
     }
 
@@ -199,6 +208,10 @@ mod tests {
         let checks = judge(&seen(Ok(state(10, Some("apply begun 2026-11-20T10:00:00Z"))), &[true]));
         assert_eq!((checks[1].name, checks[1].verdict), ("interrupted", Verdict::Warning));
         assert!(checks[1].help[0].contains("laconic apply --dir shop"), "{checks:?}");
+        // Whoever holds the lock is still at it.
+        let at_work =
+            Seen { is_at_work: true, ..seen(Ok(state(10, Some("apply begun 2026-11-20T10:00:00Z"))), &[true]) };
+        assert_eq!(verdicts(&at_work), [("state", Verdict::Ok), ("backup", Verdict::Ok)]);
         // The first operation of all never came to a snapshot.
         let checks = judge(&seen(Ok(state(0, Some("apply begun 2026-11-20T10:00:00Z"))), &[]));
         assert_eq!(checks[1].name, "interrupted");

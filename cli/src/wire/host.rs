@@ -82,6 +82,10 @@ pub fn live(
     };
     let engine = ContainerEngine::of_word(&engine_word());
     let docker = Docker::new(Arc::new(Processes::real()), engine);
+    let docker = match reach.look_limit {
+        Some(limit) => docker.with_look_limit(limit),
+        None => docker,
+    };
     Host::Live(Box::new(DockerHost::new(docker, kubernetes, clusters)))
 }
 
@@ -101,6 +105,8 @@ pub struct Reach {
     pub in_cluster: bool,
     /// `--request-timeout`.
     pub request_limit: Option<Duration>,
+    /// How long one look at the container engine may take, where it is not to take as long as it likes.
+    pub look_limit: Option<Duration>,
 }
 
 impl Reach {

@@ -1,12 +1,13 @@
 //! This host as `doctor` looks at it: what the container engine's and kind's own programs answer. Nothing is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{join_all, join5};
 use laconic_providers::docker::{Container, Docker};
-use laconic_providers::kind::CLUSTER_LABEL;
+use laconic_providers::kind::{CLUSTER_LABEL, Kind};
 use laconic_providers::process::{Invocation, Processes};
 
 pub use laconic_providers::docker::{ContainerEngine, ContainerState, DockerError};
@@ -16,7 +17,7 @@ use crate::doctor::clusters::Node;
 use crate::doctor::engine::{EngineFacts, Seen};
 
 /// How long one program may take. A busy daemon takes seconds; one that hangs is a finding.
-const LIMIT: Duration = Duration::from_secs(15);
+pub(super) const LIMIT: Duration = Duration::from_secs(15);
 
 /// The label with which kind says what a node is.
 const ROLE_LABEL: &str = "io.x-k8s.kind.role";
@@ -37,6 +38,7 @@ pub type Port = (u16, String);
 #[derive(Clone, Debug)]
 pub struct Machine {
     docker: Docker,
+    kind: Kind,
     word: String,
 }
 
@@ -54,11 +56,13 @@ pub struct MachineSeen {
 }
 
 impl Machine {
-    /// The programs of this host; `word` is what says which container engine is used.
+    /// The programs of this host; `word` is what says which container engine is used, and in `clusters` is kept what goes
+    /// with the creation of clusters.
     #[must_use]
-    pub fn new(word: String) -> Self {
+    pub fn new(word: String, clusters: PathBuf) -> Self {
         let engine = ContainerEngine::of_word(&word);
-        Self { docker: Docker::new(Arc::new(Processes::real()), engine).with_look_limit(LIMIT), word }
+        let docker = Docker::new(Arc::new(Processes::real()), engine).with_look_limit(LIMIT);
+        Self { kind: Kind::new(docker.clone(), clusters), docker, word }
     }
 
     /// Asks all of them, side by side.
@@ -70,8 +74,22 @@ impl Machine {
         }));
         let (answer, address, kind, nodes, holders) =
             join5(self.information(), self.address(), self.kind_version(), self.nodes(), holders).await;
+        let mut nodes = nodes;
+        if let (Ok(Some(facts)), Ok(nodes)) = (&answer, &mut nodes) {
+            self.notice_unfinished(&facts.id, nodes);
+        }
         let engine = Seen { engine: self.docker.engine(), word: self.word.clone(), answer, address };
         MachineSeen { engine, kind, nodes, holders: holders.into_iter().flatten().collect() }
+    }
+
+    /// kind may have got far, and not to its end: that is written down beside the cluster.
+    fn notice_unfinished(&self, daemon: &str, nodes: &mut [Node]) {
+        for node in nodes.iter_mut().filter(|node| node.state == ContainerState::Running) {
+            let begun = self.kind.creation(&node.cluster).and_then(|creation| creation.unfinished(daemon));
+            if matches!(begun, Ok(Some(_))) {
+                node.is_finished = Some(false);
+            }
+        }
     }
 
     async fn information(&self) -> Result<Option<EngineFacts>, DockerError> {

@@ -40,6 +40,7 @@ impl Wire {
             context: common.context.clone(),
             in_cluster: common.in_cluster,
             request_limit: common.request_timeout,
+            look_limit: None,
         };
         Self { simulate: common.simulate.clone(), state_directory, reach, disk }
     }
@@ -70,10 +71,17 @@ impl Wire {
         host::live(&self.reach, targets, directories, self.state_directory.join("clusters"))
     }
 
+    /// The same as [`Self::live`], which gives up early on a container engine that hangs.
+    #[must_use]
+    pub fn live_for_a_look(&self, targets: &BTreeSet<Target>, directories: &BTreeMap<String, PathBuf>) -> Host {
+        let reach = Reach { look_limit: Some(machine::LIMIT), ..self.reach.clone() };
+        host::live(&reach, targets, directories, self.state_directory.join("clusters"))
+    }
+
     /// This host's programs.
     #[must_use]
     pub fn machine(&self) -> Machine {
-        Machine::new(host::engine_word())
+        Machine::new(host::engine_word(), self.state_directory.join("clusters"))
     }
 
     /// Where the states of clusters are kept.
