@@ -93,6 +93,8 @@ pub enum Command {
     Destroy(DestroyArgs),
     /// Show what changed behind our back; exit 2 when something did
     Drift,
+    /// Look whether this host, its clusters and its state are in order, and say what to do; exit 1 on a problem
+    Doctor,
     /// Show a saved plan, or the state
     Show(ShowArgs),
     /// Print the graph of resources

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commands;
 pub mod compiling;
 pub mod deployment_directory;
+pub mod doctor;
 pub mod dry_running;
 pub mod error;
 pub mod inputs;

@@ -9,7 +9,7 @@ use laconic::view::finding::Texts;
 use laconic::view::plan_json::plan_json;
 use laconic::view::plan_text::{PlanView, plan_text, summary_line};
 use laconic::view::style::Palette;
-use laconic::view::{drift_text, events_json, outcome};
+use laconic::view::{doctor_text, drift_text, events_json, outcome};
 use laconic_engine::address::{Address, ObjectKey, ResourceType, Scope};
 use laconic_engine::apply::{Event, Operation, Outcome, Readiness};
 use laconic_engine::code::Code;
@@ -370,4 +370,23 @@ fn the_findings_page_is_the_one_in_the_book() {
     let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/findings.md");
     let book = std::fs::read_to_string(page).unwrap();
     assert!(book == laconic::commands::findings_page(), "`laconic findings-reference` prints the page as it is now");
+}
+
+#[test]
+fn a_doctors_report() {
+    use laconic::doctor::{Check, Report};
+    let mut report = Report { deployments: vec!["shop".to_owned(), "blog".to_owned()], groups: Vec::new() };
+    let damaged = Check::problem(
+        "state",
+        "the state of deployment shop is damaged\u{1b}[31m",
+        "the copy 3 is good; to go back to it:",
+    )
+    .or("    cp a b");
+    report.add("Container engine", vec![Check::ok("engine", "Docker 29.1.3 answers")]);
+    report.add("Nothing", Vec::new());
+    report.add("Kernel limits", vec![Check::warning("limit", "fs.inotify.max_user_watches is 1", "`sudo sysctl …`")]);
+    report.add("State", vec![damaged, Check::not_checked("mount", "the engine\nis elsewhere", "look there")]);
+    golden("doctor.txt", &doctor_text::report(&report, Palette::plain()));
+    golden("doctor.json", &format!("{:#}\n", doctor_text::json(&report)));
+    assert!(doctor_text::report(&report, Palette::new(true)).contains('\u{1b}'));
 }

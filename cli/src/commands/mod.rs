@@ -4,6 +4,7 @@ mod apply;
 mod deploy_create;
 mod deploy_init;
 mod destroy;
+mod doctor;
 mod drift;
 mod findings_reference;
 mod graph;
@@ -33,6 +34,7 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
         Command::Apply(arguments) => apply::run(session, arguments),
         Command::Destroy(arguments) => destroy::run(session, arguments),
         Command::Drift => drift::run(session),
+        Command::Doctor => doctor::run(session),
         Command::Show(arguments) => show::run(session, arguments),
         Command::Graph(arguments) => graph::run(session, arguments),
         Command::Render(arguments) => render::run(session, arguments),

@@ -2,6 +2,7 @@
 
 pub mod change_text;
 pub mod danger;
+pub mod doctor_text;
 pub mod drift_text;
 pub mod events_json;
 pub mod finding;

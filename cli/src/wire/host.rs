@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use laconic_engine::apply::Provider;
-use laconic_engine::resource::Target;
+use laconic_engine::resource::{Target, UnknownReason};
 use laconic_providers::docker::{ContainerEngine, Docker};
 use laconic_providers::kubernetes::Connection;
 use laconic_providers::process::Processes;
@@ -28,6 +28,17 @@ impl Host {
         match self {
             Self::Simulated(host) => &**host,
             Self::Live(provider) => &**provider,
+        }
+    }
+
+    /// The version that the API server of a target says it has.
+    ///
+    /// # Errors
+    /// Why it does not say.
+    pub async fn server_version(&self, target: &Target) -> Result<String, UnknownReason> {
+        match self {
+            Self::Simulated(_) => Err(UnknownReason::Offline),
+            Self::Live(host) => host.server_version(target).await,
         }
     }
 
@@ -69,9 +80,18 @@ pub fn live(
         Some(limit) => kubernetes.with_request_limit(limit),
         None => kubernetes,
     };
-    let engine = ContainerEngine::of_word(&std::env::var(ENGINE).unwrap_or_default());
+    let engine = ContainerEngine::of_word(&engine_word());
     let docker = Docker::new(Arc::new(Processes::real()), engine);
+    let docker = match reach.look_limit {
+        Some(limit) => docker.with_look_limit(limit),
+        None => docker,
+    };
     Host::Live(Box::new(DockerHost::new(docker, kubernetes, clusters)))
+}
+
+/// What says which container engine kind uses.
+pub(super) fn engine_word() -> String {
+    std::env::var(ENGINE).unwrap_or_default()
 }
 
 /// What the command line says of remote clusters.
@@ -85,6 +105,8 @@ pub struct Reach {
     pub in_cluster: bool,
     /// `--request-timeout`.
     pub request_limit: Option<Duration>,
+    /// How long one look at the container engine may take, where it is not to take as long as it likes.
+    pub look_limit: Option<Duration>,
 }
 
 impl Reach {

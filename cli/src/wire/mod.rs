@@ -1,6 +1,7 @@
 //! The composition root: which world, which store, which runtime. The only module that knows them by name.
 
 mod host;
+mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
@@ -12,12 +13,13 @@ use laconic_engine::resource::Target;
 use laconic_engine::state::State;
 pub use laconic_providers::SimulatedHost;
 pub use laconic_state::disk::Disk;
-pub use laconic_state::{LocalStore, MemoryStore};
+pub use laconic_state::{LocalStore, LockReport, MemoryStore};
 
 use crate::args::Common;
 use crate::error::{Problem, Result};
 
 pub use host::{Host, Reach};
+pub use machine::{ContainerEngine, ContainerState, DockerError, Machine, MachineSeen, Port, ProcessError};
 
 /// What a command works on.
 #[derive(Clone, Debug)]
@@ -38,6 +40,7 @@ impl Wire {
             context: common.context.clone(),
             in_cluster: common.in_cluster,
             request_limit: common.request_timeout,
+            look_limit: None,
         };
         Self { simulate: common.simulate.clone(), state_directory, reach, disk }
     }
@@ -66,6 +69,42 @@ impl Wire {
     #[must_use]
     pub fn live(&self, targets: &BTreeSet<Target>, directories: &BTreeMap<String, PathBuf>) -> Host {
         host::live(&self.reach, targets, directories, self.state_directory.join("clusters"))
+    }
+
+    /// The same as [`Self::live`], which gives up early on a container engine that hangs.
+    #[must_use]
+    pub fn live_for_a_look(&self, targets: &BTreeSet<Target>, directories: &BTreeMap<String, PathBuf>) -> Host {
+        let reach = Reach { look_limit: Some(machine::LIMIT), ..self.reach.clone() };
+        host::live(&reach, targets, directories, self.state_directory.join("clusters"))
+    }
+
+    /// This host's programs.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        Machine::new(host::engine_word(), self.state_directory.join("clusters"))
+    }
+
+    /// Where the states of clusters are kept.
+    #[must_use]
+    pub fn state_directory(&self) -> PathBuf {
+        self.simulate.as_ref().map_or_else(|| self.state_directory.clone(), |host| host.join("state"))
+    }
+
+    /// The clusters of which there is a directory of state.
+    ///
+    /// # Errors
+    /// A directory that cannot be listed, and why.
+    pub fn recorded_clusters(&self) -> Result<Vec<String>, (PathBuf, std::io::Error)> {
+        let path = self.state_directory().join("clusters");
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err((path, error)),
+        };
+        let directories = entries.filter_map(std::result::Result::ok).filter(|entry| entry.path().is_dir());
+        let mut names: Vec<String> = directories.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        Ok(names)
     }
 
     /// The simulated host, when there is one.

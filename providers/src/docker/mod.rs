@@ -86,13 +86,21 @@ pub type NodeFile = (String, Vec<u8>);
 pub struct Docker {
     processes: Arc<Processes>,
     engine: ContainerEngine,
+    limit: Duration,
 }
 
 impl Docker {
     /// The engine, reached through these processes.
     #[must_use]
     pub const fn new(processes: Arc<Processes>, engine: ContainerEngine) -> Self {
-        Self { processes, engine }
+        Self { processes, engine, limit: LOOK_LIMIT }
+    }
+
+    /// The same engine with another limit for how long a look may take.
+    #[must_use]
+    pub const fn with_look_limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// Which engine it is.
@@ -119,6 +127,14 @@ impl Docker {
             return Err(DockerError::NotRunning { engine: self.engine, address: String::new() });
         }
         Ok(Daemon { id: id.to_owned(), version: version.to_owned() })
+    }
+
+    /// What the engine says of itself, in the form that a template asks for.
+    ///
+    /// # Errors
+    /// An engine that does not answer.
+    pub async fn information(&self, template: &str) -> Result<String, DockerError> {
+        self.text(&["info", "--format", template]).await
     }
 
     /// A container by its name or id; `None` when there is none.
@@ -160,7 +176,7 @@ impl Docker {
     pub async fn files(&self, container: &str, paths: &[&str]) -> Result<Vec<NodeFile>, DockerError> {
         let mut arguments = vec!["exec", container, "sh", "-c", PRINT_FILES, "sh"];
         arguments.extend(paths);
-        let mut invocation = Invocation::new(self.engine.program(), &arguments, LOOK_LIMIT);
+        let mut invocation = Invocation::new(self.engine.program(), &arguments, self.limit);
         invocation.is_secret = true;
         let outcome = self.run(invocation, "exec").await?;
         split_files(&outcome.stdout).ok_or_else(|| self.garbled("exec"))
@@ -168,7 +184,7 @@ impl Docker {
 
     async fn text(&self, arguments: &[&str]) -> Result<String, DockerError> {
         let verb = arguments.first().copied().unwrap_or_default();
-        let outcome = self.run(Invocation::new(self.engine.program(), arguments, LOOK_LIMIT), verb).await?;
+        let outcome = self.run(Invocation::new(self.engine.program(), arguments, self.limit), verb).await?;
         String::from_utf8(outcome.stdout).map_err(|_| self.garbled(verb))
     }
 

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use futures::future::{BoxFuture, FutureExt as _};
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::{EnactError, Enacted, ObserveRequest, Provider, Readiness, Step};
-use laconic_engine::resource::{Target, World};
+use laconic_engine::resource::{Target, UnknownReason, World};
 use tokio::sync::Mutex;
 
 use crate::docker::Docker;
@@ -47,6 +47,20 @@ impl DockerHost {
     /// An image that is not here, a cluster that is not there.
     pub async fn load_image(&self, cluster: &str, image: &str) -> Result<(), KindError> {
         self.kind.load_image(cluster, image).await
+    }
+
+    /// The version that the API server of a target says it has.
+    ///
+    /// # Errors
+    /// Why it does not say.
+    pub async fn server_version(&self, target: &Target) -> Result<String, UnknownReason> {
+        if let Some(cluster) = target.kind_cluster() {
+            reach::ensure(self, cluster).await.map_err(|error| match error {
+                EnactError::Unreachable(text) | EnactError::Transient(text) => UnknownReason::Unreachable(text),
+                other => UnknownReason::Failed(other.to_string()),
+            })?;
+        }
+        self.kubernetes.version(target).await.map_err(|error| error.unknown())
     }
 }
 

@@ -83,6 +83,17 @@ impl KubernetesProvider {
         Ok(())
     }
 
+    /// The version that the server of a target says it has: `v1.36.2`.
+    ///
+    /// # Errors
+    /// A server that cannot be reached, or does not answer as one does.
+    pub async fn version(&self, target: &Target) -> Result<String, RequestError> {
+        let server = self.server(target).await?;
+        let answer = server.get("/version").await?;
+        let version = answer["gitVersion"].as_str().map(str::to_owned);
+        version.ok_or_else(|| RequestError::Garbled(server.url.clone()))
+    }
+
     /// The server of a target.
     pub(crate) async fn server(&self, target: &Target) -> Result<Arc<Server>, RequestError> {
         let mut servers = self.servers.lock().await;

@@ -157,6 +157,23 @@ impl LocalStore {
         verify(&directory, &path).map(|_| ()).map_err(|error| self.file_error(scope, &directory, &path, error))
     }
 
+    /// Reads everything of an earlier generation, bodies and contents included.
+    ///
+    /// # Errors
+    /// A generation that is not there, the first damage found, or what the system says.
+    pub fn verify_generation(&self, scope: &Scope, serial: u64) -> Result<(), StateError> {
+        let directory = self.directory(scope)?;
+        let path = history::path_of(&directory, serial);
+        let state = verify(&directory, &path).map_err(|error| self.file_error(scope, &directory, &path, error))?;
+        match state {
+            Some(state) => self.check_ours(scope, &path, &state),
+            None => {
+                let missing = FileError::damaged("there is no such generation");
+                Err(self.file_error(scope, &directory, &path, missing))
+            }
+        }
+    }
+
     /// Puts an earlier generation in place of a snapshot, damaged or not. What was there is kept with the ending
     /// `.replaced`, the journal too. Returns the serial, which is larger than any before. The caller holds the lock.
     ///
