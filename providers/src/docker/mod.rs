@@ -6,6 +6,7 @@
 mod container;
 mod error;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,6 +142,16 @@ impl Docker {
         let filter = format!("label={label}");
         let text = self.text(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]).await?;
         Ok(text.lines().map(str::to_owned).filter(|name| !name.is_empty()).collect())
+    }
+
+    /// The values that a label has, each once, on whatever containers, whether they run or not.
+    ///
+    /// # Errors
+    /// An engine that does not answer.
+    pub async fn label_values(&self, label: &str) -> Result<BTreeSet<String>, DockerError> {
+        let (filter, format) = (format!("label={label}"), format!("{{{{.Label \"{label}\"}}}}"));
+        let text = self.text(&["ps", "--all", "--filter", &filter, "--format", &format]).await?;
+        Ok(text.lines().map(str::to_owned).filter(|value| !value.is_empty()).collect())
     }
 
     /// The container that has a port of the host, when one has: `80/tcp`.
