@@ -1,9 +1,11 @@
 //! `laconic deploy create`: a deployment directory from a spec and a stack, whole or not at all.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use laconic_engine::compile::{DeploymentSource, Layout, check, compile};
 use laconic_engine::spec::{DeploymentFile, Dialect};
+use laconic_providers::docker::DockerError;
 
 use crate::args::DialectChoice;
 use crate::deployment_directory::{Build, build, install, update};
@@ -47,7 +49,8 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
     };
     let target = real_parent.join(name);
 
-    let mut identity = identity(session, wanted, &target)?;
+    let running = if wanted.update || wanted.cluster_id.is_some() { Vec::new() } else { running_clusters(session)? };
+    let mut identity = identity(wanted, &target, &running)?;
     if let Some(dialect) = wanted.dialect {
         identity.dialect = match dialect {
             DialectChoice::Compose => Dialect::Compose,
@@ -83,9 +86,9 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
         && wanted.cluster_id.is_none()
         && checked.spec.kind_cluster_name.is_none()
         && compiled.target.kind_cluster().is_some()
-        && let Some(clusters) = several_clusters(session)?
+        && running.len() > 1
     {
-        return Err(Problem::ManyClusters { clusters });
+        return Err(Problem::ManyClusters { clusters: running });
     }
     let temporary = tempfile::Builder::new()
         .prefix(&format!(".{}.", name.to_string_lossy()))
@@ -161,7 +164,7 @@ fn parent_of(path: &Path) -> PathBuf {
 }
 
 /// Who the deployment is: as it was on update, else new, on the cluster that runs when exactly one does.
-fn identity(session: &Session, wanted: &Wanted<'_>, target: &Path) -> Result<DeploymentFile> {
+fn identity(wanted: &Wanted<'_>, target: &Path, running: &[String]) -> Result<DeploymentFile> {
     if wanted.update
         && let Some(identity) = read_identity(target)?
     {
@@ -169,7 +172,7 @@ fn identity(session: &Session, wanted: &Wanted<'_>, target: &Path) -> Result<Dep
     }
     let cluster_id = match wanted.cluster_id {
         Some(id) => id.to_owned(),
-        None => match running_clusters(session)?.as_slice() {
+        None => match running {
             [only] => only.clone(),
             _ => new_id()?,
         },
@@ -181,15 +184,22 @@ fn identity(session: &Session, wanted: &Wanted<'_>, target: &Path) -> Result<Dep
     Ok(DeploymentFile { cluster_id, deployment_id, dialect: Dialect::Compose, ..DeploymentFile::default() })
 }
 
-/// The kind clusters of the simulated host. Without one nobody can be asked, and the cluster-id is new.
+/// The kind clusters of this host, the simulated one or the real one. Where the real one's container engine does not
+/// answer there is none to be joined, and the cluster-id is new; that it would not answer us is said.
 fn running_clusters(session: &Session) -> Result<Vec<String>> {
-    let host = session.wire.simulated_host()?;
-    Ok(host.map(|host| host.summary().clusters.into_keys().collect()).unwrap_or_default())
-}
-
-fn several_clusters(session: &Session) -> Result<Option<Vec<String>>> {
-    let clusters = running_clusters(session)?;
-    Ok((clusters.len() > 1).then_some(clusters))
+    if let Some(host) = session.wire.simulated_host()? {
+        return Ok(host.summary().clusters.into_keys().collect());
+    }
+    let host = session.wire.live(&BTreeSet::new(), &BTreeMap::new());
+    match crate::wire::runtime()?.block_on(host.clusters()) {
+        Ok(clusters) => Ok(clusters),
+        Err(DockerError::NotInstalled { .. } | DockerError::NotRunning { .. }) => Ok(Vec::new()),
+        Err(error) => {
+            let text = format!("warning: which kind cluster runs is not known: {error}\n");
+            session.output.remark(&format!("{text}  help: name the one to join with `--cluster-id`\n"));
+            Ok(Vec::new())
+        }
+    }
 }
 
 /// `laconic-`, the time and some chance, both in base 36.

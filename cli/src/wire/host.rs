@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use laconic_engine::apply::Provider;
 use laconic_engine::resource::{Target, UnknownReason};
-use laconic_providers::docker::{ContainerEngine, Docker};
+use laconic_providers::docker::{ContainerEngine, Docker, DockerError};
 use laconic_providers::kubernetes::Connection;
 use laconic_providers::process::Processes;
 use laconic_providers::{DockerHost, KubernetesProvider, SimulatedHost};
@@ -39,6 +39,17 @@ impl Host {
         match self {
             Self::Simulated(_) => Err(UnknownReason::Offline),
             Self::Live(host) => host.server_version(target).await,
+        }
+    }
+
+    /// The names of its kind clusters.
+    ///
+    /// # Errors
+    /// A container engine that does not answer.
+    pub async fn clusters(&self) -> Result<Vec<String>, DockerError> {
+        match self {
+            Self::Simulated(host) => Ok(host.summary().clusters.into_keys().collect()),
+            Self::Live(provider) => provider.clusters().await,
         }
     }
 

@@ -3,6 +3,8 @@
 //!
 //! One program, so that its tests share the servers of the test bed.
 
+#[path = "../shared/answer.rs"]
+mod answer;
 mod deployment;
 mod main_path;
 mod permissions;

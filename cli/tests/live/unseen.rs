@@ -50,7 +50,7 @@ impl Waiting {
         }
         assert!(!said.contains("hunter2"), "{trouble}:\n{said}");
         self.nothing_lost(trouble, flags);
-        golden(&format!("unseen/{trouble}"), &shop.steady(&said));
+        golden(&format!("live/golden/unseen/{trouble}"), &shop.steady(&said));
     }
 
     /// No deletion is planned, nothing is made again, and what is recorded stays as it is to the byte.

@@ -6,6 +6,7 @@
 mod container;
 mod error;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,6 +160,16 @@ impl Docker {
         Ok(text.lines().map(str::to_owned).filter(|name| !name.is_empty()).collect())
     }
 
+    /// The values that a label has, each once, on whatever containers, whether they run or not.
+    ///
+    /// # Errors
+    /// An engine that does not answer.
+    pub async fn label_values(&self, label: &str) -> Result<BTreeSet<String>, DockerError> {
+        let (filter, format) = (format!("label={label}"), format!("{{{{.Label \"{label}\"}}}}"));
+        let text = self.text(&["ps", "--all", "--filter", &filter, "--format", &format]).await?;
+        Ok(text.lines().map(str::to_owned).filter(|value| !value.is_empty()).collect())
+    }
+
     /// The container that has a port of the host, when one has: `80/tcp`.
     ///
     /// # Errors
@@ -180,6 +191,28 @@ impl Docker {
         invocation.is_secret = true;
         let outcome = self.run(invocation, "exec").await?;
         split_files(&outcome.stdout).ok_or_else(|| self.garbled("exec"))
+    }
+
+    /// The same of a container that need not run: a process for each file.
+    ///
+    /// # Errors
+    /// An engine that does not answer, or has no such container.
+    pub async fn copies(&self, container: &str, paths: &[&str]) -> Result<Vec<NodeFile>, DockerError> {
+        let mut files = Vec::with_capacity(paths.len());
+        for path in paths {
+            let source = format!("{container}:{path}");
+            let mut invocation = Invocation::new(self.engine.program(), &["cp", &source, "-"], LOOK_LIMIT);
+            invocation.is_secret = true;
+            match self.run(invocation, "cp").await {
+                Ok(outcome) => {
+                    let content = only_file(&outcome.stdout).ok_or_else(|| self.garbled("cp"))?;
+                    files.push(((*path).to_owned(), content.to_vec()));
+                }
+                Err(DockerError::Failed { said, .. }) if said.contains("not find the file") => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(files)
     }
 
     async fn text(&self, arguments: &[&str]) -> Result<String, DockerError> {
@@ -221,6 +254,22 @@ fn split_files(mut bytes: &[u8]) -> Option<Vec<NodeFile>> {
     Some(files)
 }
 
+/// The content of the only file in a tar archive.
+fn only_file(mut archive: &[u8]) -> Option<&[u8]> {
+    const BLOCK: usize = 512;
+    loop {
+        let (header, rest) = archive.split_at_checked(BLOCK)?;
+        let size = std::str::from_utf8(header.get(124..136)?).ok()?;
+        let size = usize::from_str_radix(size.trim_matches(['\0', ' ']), 8).ok()?;
+        let content = rest.get(..size)?;
+        // Others than regular files say more about the next one.
+        if matches!(header[156], b'0' | 0) {
+            return Some(content);
+        }
+        archive = rest.get(size.next_multiple_of(BLOCK)..)?;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +280,22 @@ mod tests {
         assert_eq!(split_files(b"4 /a\n2 x\n0 /b c\n"), Some(expected));
         assert_eq!(split_files(b""), Some(Vec::new()));
         assert_eq!(split_files(b"9 /a\nshort"), None);
+    }
+
+    #[test]
+    fn the_file_in_an_archive_is_found() {
+        let entry = |kind: u8, content: &[u8]| {
+            let mut entry = vec![0; 512];
+            entry[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
+            entry[156] = kind;
+            entry.extend(content);
+            entry.resize(entry.len().next_multiple_of(512), 0);
+            entry
+        };
+        let archive = [entry(b'x', b"27 mtime=1\n"), entry(b'0', b"a file\n"), vec![0; 1024]].concat();
+        assert_eq!(only_file(&archive), Some(&b"a file\n"[..]));
+        assert_eq!(only_file(&archive[..1024]), None, "cut off");
+        assert_eq!(only_file(&[]), None);
     }
 
     #[tokio::test]

@@ -19,8 +19,8 @@ use laconic_engine::apply::{EnactError, Enacted, ObserveRequest, Provider, Readi
 use laconic_engine::resource::{Target, UnknownReason, World};
 use tokio::sync::Mutex;
 
-use crate::docker::Docker;
-use crate::kind::{Kind, KindError};
+use crate::docker::{Docker, DockerError};
+use crate::kind::{CLUSTER_LABEL, Kind, KindError};
 use crate::kubernetes::KubernetesProvider;
 use reach::Reached;
 
@@ -39,6 +39,14 @@ impl DockerHost {
     #[must_use]
     pub fn new(docker: Docker, kubernetes: KubernetesProvider, directory: PathBuf) -> Self {
         Self { kind: Kind::new(docker, directory), kubernetes, reached: Mutex::default() }
+    }
+
+    /// The names of all kind clusters.
+    ///
+    /// # Errors
+    /// An engine that does not answer.
+    pub async fn clusters(&self) -> Result<Vec<String>, DockerError> {
+        Ok(self.kind.docker().label_values(CLUSTER_LABEL).await?.into_iter().collect())
     }
 
     /// Puts an image of this host into every node of a kind cluster.

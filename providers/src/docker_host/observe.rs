@@ -2,6 +2,8 @@
 //!
 //! A cluster costs two processes, one for its container and one for the files in it, and all of them one for the daemon.
 
+use std::time::Duration;
+
 use futures::FutureExt as _;
 use futures::future::{join, join_all, join3};
 use laconic_engine::apply::{ObserveRequest, Provider as _, TargetRequest};
@@ -16,6 +18,10 @@ use crate::kind::{Progress, node_name};
 
 /// The files of a node that tell about its cluster.
 pub(super) const FILES: [&str; 3] = [ADMIN_KUBECONFIG, KUBEADM_CONFIGURATION, CONTAINERD_CONFIGURATION];
+
+/// How often a node that is being made or taken away is looked at again, and after how long.
+const LOOKS_AGAIN: usize = 20;
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// Looks at everything that was asked for.
 pub(super) async fn observe(host: &DockerHost, request: &ObserveRequest) -> World {
@@ -54,24 +60,37 @@ async fn cluster(
         Err(error) => return unknown(error.unknown()),
     };
     match node {
-        Ok(Some(node)) => present(host, target, wanted, &daemon, &node, files).await,
-        Ok(None) => absent(host, name, daemon).await,
-        Err(error) => unknown(error.unknown()),
+        Ok(Some(node)) => return present(host, target, wanted, &daemon, &node, files).await,
+        Ok(None) => {}
+        Err(error) => return unknown(error.unknown()),
     }
+    let nodes = match host.kind.nodes(name).await {
+        Ok(nodes) => nodes,
+        Err(error) => return unknown(error.unknown()),
+    };
+    if !nodes.contains(&node_name) {
+        return absent(name, daemon, &nodes);
+    }
+    // It is being made, or taken away: by a kind that goes on, or by Docker after a kind that was killed. For a moment
+    // it is listed and cannot be inspected.
+    for _ in 0..LOOKS_AGAIN {
+        match join(host.kind.node(name), docker.files(&node_name, &FILES)).await {
+            (Ok(None), _) => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
+            (Ok(Some(node)), files) => return present(host, target, wanted, &daemon, &node, files).await,
+            (Err(error), _) => return unknown(error.unknown()),
+        }
+    }
+    unknown(UnknownReason::Failed("its control plane is being made or deleted just now; run it again".to_owned()))
 }
 
 /// No cluster, but it is known who says so: an absence is believed only from the recorded daemon.
-async fn absent(host: &DockerHost, name: &str, daemon: Daemon) -> ObservedTarget {
-    match host.kind.nodes(name).await {
-        Ok(nodes) if nodes.is_empty() => {}
-        Ok(nodes) => {
-            let left = nodes.join(", ");
-            let text = format!(
-                "its control plane is gone and other nodes are left ({left}); `kind delete cluster --name {name}` takes them away"
-            );
-            return unknown(UnknownReason::Failed(text));
-        }
-        Err(error) => return unknown(error.unknown()),
+fn absent(name: &str, daemon: Daemon, nodes: &[String]) -> ObservedTarget {
+    if !nodes.is_empty() {
+        let left = nodes.join(", ");
+        let text = format!(
+            "its control plane is gone and other nodes are left ({left}); `kind delete cluster --name {name}` takes them away"
+        );
+        return unknown(UnknownReason::Failed(text));
     }
     let identity = ClusterIdentity { daemon: daemon.id, ..ClusterIdentity::default() };
     ObservedTarget {
@@ -91,15 +110,15 @@ async fn present(
     files: Result<Vec<NodeFile>, DockerError>,
 ) -> ObservedTarget {
     let name = target.name();
-    let unseen = |error: &ReachError| {
-        let cluster = match error {
-            ReachError::NotANode(_) => Observed::Unknown(error.unknown()),
-            _ => Observed::Present(live(name, node, &Patches::default())),
+    let unseen = |error: &ReachError, patches: Option<&Patches>| {
+        let cluster = match patches {
+            Some(patches) => Observed::Present(live(name, node, patches)),
+            None => Observed::Unknown(error.unknown()),
         };
         ObservedTarget { objects: Err(error.unknown()), ..without_objects(daemon, node, cluster) }
     };
     if let Err(error) = reach::check_label(name, node) {
-        return unseen(&error);
+        return unseen(&error, None);
     }
     let unfinished = match host.kind.creation(name).and_then(|creation| creation.unfinished(&daemon.id)) {
         Ok(unfinished) => unfinished,
@@ -116,7 +135,15 @@ async fn present(
         return half_made(name, daemon, node, &progress);
     }
     if let Err(error) = connected {
-        return unseen(&error);
+        let patches = match files {
+            Ok(files) => Some(Patches::of_files(&files)),
+            // Nothing runs in it. What cannot be read here either is not taken for missing.
+            Err(_) => {
+                let copies = host.kind.docker().copies(&node.name, &FILES[1..]).await;
+                copies.ok().map(|files| Patches::of_files(&files))
+            }
+        };
+        return unseen(&error, patches.as_ref());
     }
     let request = ObserveRequest::from([(target.clone(), wanted.clone())]);
     let observed = host.kubernetes.observe(&request).await.remove(target);
