@@ -47,6 +47,13 @@ fn files(status: i32, stdout: &str, stderr: &str) -> Value {
     call("docker", &arguments, status, stdout, stderr)
 }
 
+/// A file of a node in the archive that `docker cp` makes of it.
+fn copy(path: &str, content: &str) -> Value {
+    let size = format!("{:011o}\0", content.len());
+    let archive = format!("{}{size}{}0{}{content}", "\0".repeat(124), " ".repeat(20), "\0".repeat(355));
+    call("docker", &["cp", &format!("main-control-plane:{path}"), "-"], 0, &archive, "")
+}
+
 /// A node as `docker inspect` shows it, in that state.
 fn node(state: &str) -> Value {
     json!({
@@ -165,11 +172,20 @@ async fn of_a_node_that_does_not_run_the_mounts_are_known_and_the_objects_are_no
     ];
     for (state, expected) in table {
         let refused = files(1, "", "Error response from daemon: container node-1 is not running");
-        let seen = Bed::new(&[info(), inspect(Some(&node(state))), refused]).look().await;
+        let calls = [info(), inspect(Some(&node(state))), refused];
+        let copies = [
+            copy("/kind/kubeadm.conf", "node-labels: ingress-ready=true\n"),
+            copy("/etc/containerd/config.toml", "version = 3\n"),
+        ];
+        let seen = Bed::new(&[&calls[..], &copies].concat()).look().await;
         let Observed::Present(live) = &seen.cluster else { panic!("{seen:?}") };
         assert_eq!(live.uid, "node-1");
         assert_eq!(live.attributes["extraMounts"], wanted()["extraMounts"]);
+        assert!(live.attributes["kubeadmConfigPatches"].to_string().contains("ingress-ready=true"));
         assert_eq!(seen.objects, Err(UnknownReason::Unreachable(expected.to_owned())));
+        // What it was made with and cannot be read is not taken for missing, which would be a reason to make it anew.
+        let seen = Bed::new(&calls).look().await;
+        assert!(matches!(seen.cluster, Observed::Unknown(_)), "{seen:?}");
     }
 }
 

@@ -8,6 +8,7 @@ mod answer;
 mod bed;
 mod figures;
 mod host;
+mod kill;
 mod page;
 mod printed;
 mod shared_cluster;

@@ -83,7 +83,7 @@ impl Trouble<'_> {
         let docker = std::env::var("DOCKER_HOST").unwrap_or_default();
         let socket = docker.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
         symlink(socket, folder.join("docker.sock")).unwrap();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).unwrap();
         let address = format!("unix://{}", folder.join("docker.sock").display());
         let drop =
             ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"];
