@@ -11,5 +11,6 @@ mod host;
 mod kill;
 mod page;
 mod printed;
+mod reasons;
 mod shared_cluster;
 mod trouble;

@@ -1,7 +1,7 @@
-//! The contract of the provider port, tried on the simulated host and on a real API server: whatever the engine relies
-//! on holds on both, or the engine was tested on a fiction.
+//! The contract of the provider port, tried on the simulated host, on a real API server and on a kind cluster: whatever
+//! the engine relies on holds on all, or the engine was tested on a fiction.
 //!
-//! Each behaviour is one function over a [`bed::Bed`]. A difference between the two is mended where it is wrong; what
+//! Each behaviour is one function over a [`bed::Bed`]. A difference between them is mended where it is wrong; what
 //! the simulated host leaves out on purpose is in the book's page on it.
 
 mod adopt;
@@ -10,6 +10,7 @@ mod create;
 mod delete;
 mod dry_run;
 mod immutable;
+mod kind;
 mod objects;
 mod observe;
 mod ownership;
@@ -37,6 +38,13 @@ macro_rules! contract {
             fn $behaviour() {
                 crate::real::run(|bed| crate::$module::$behaviour(bed).boxed_local());
             })*
+        }
+
+        // One test: a cluster takes half a minute, and goes with the test that made it.
+        #[test]
+        fn on_a_kind_cluster() {
+            use futures::FutureExt as _;
+            crate::kind::run(&[$((stringify!($behaviour), |bed| crate::$module::$behaviour(bed).boxed_local()),)*]);
         }
     };
 }

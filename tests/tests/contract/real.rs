@@ -15,8 +15,10 @@ use serde_json::{Map, Value};
 
 use crate::bed::{Bed, Others, key_of};
 
-struct Outside {
-    client: kube::Client,
+/// Others, by a client of their own.
+pub struct Outside {
+    /// The client.
+    pub client: kube::Client,
 }
 
 impl Outside {
