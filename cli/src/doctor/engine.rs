@@ -38,7 +38,7 @@ pub struct EngineFacts {
 }
 
 impl EngineFacts {
-    /// Reads what was asked for with [`crate::wire::Machine::information`]; `None` when it is something else.
+    /// Reads what was asked for with `wire::Machine::information`; `None` when it is something else.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(text.trim()).ok()?;
