@@ -10,7 +10,7 @@ use crate::host::{Deployment, Host};
 /// Where the token of the registry is when it is there.
 const TOKEN: &str = "PAGES_REGISTRY_TOKEN";
 /// How long what never becomes ready is waited for.
-const NOT_LONG: &str = "--timeout=45s";
+const NOT_LONG: &str = "--timeout=25s";
 
 #[test]
 fn what_is_not_ready_says_why_and_private_images_are_pulled_with_the_secret() {
