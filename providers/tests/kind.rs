@@ -4,7 +4,6 @@
 //! half a minute and two cores: they run one after another.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +20,7 @@ use laconic_providers::docker::{ContainerEngine, Docker};
 use laconic_providers::kind::KindError;
 use laconic_providers::process::Processes;
 use laconic_providers::{DockerHost, KubernetesProvider};
+use laconic_testbed::Kind;
 use serde_json::{Value, json};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -36,13 +36,9 @@ struct Bed {
 impl Bed {
     /// A cluster's name, a directory that can be mounted, an engine; `None` where there is no test bed.
     fn new(name: &str) -> Option<Self> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let (Some(image), Some(shared)) = (variable("KIND_NODE_IMAGE"), variable("LACONIC_TESTBED_SHARED")) else {
-            skipped(name);
-            return None;
-        };
+        let Kind { image, shared } = laconic_testbed::kind()?;
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let directory = PathBuf::from(shared).join(format!("provider-{name}-{}", std::process::id()));
+        let directory = shared.join(format!("provider-{name}-{}", std::process::id()));
         std::fs::create_dir_all(directory.join("mnt")).unwrap();
         let bed = Self {
             name: format!("laconic-{name}"),
@@ -144,17 +140,6 @@ impl Drop for Bed {
 fn host(directory: PathBuf) -> Arc<DockerHost> {
     let docker = Docker::new(Arc::new(Processes::real()), ContainerEngine::Docker);
     Arc::new(DockerHost::new(docker, KubernetesProvider::new(BTreeMap::new()), directory))
-}
-
-fn skipped(name: &str) {
-    let text =
-        format!("kind: {name} (no KIND_NODE_IMAGE and LACONIC_TESTBED_SHARED; scripts/with-docker.sh gives them)");
-    assert!(std::env::var("CI").is_ok_and(|ci| ci != "true") || std::env::var("CI").is_err(), "left out: {text}");
-    eprintln!("LEFT OUT: {text}");
-    if let Some(file) = std::env::var_os("LACONIC_TESTBED_SKIPPED") {
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
-        writeln!(file, "{text}").unwrap();
-    }
 }
 
 fn docker(arguments: &[&str]) -> String {

@@ -86,13 +86,18 @@ pub fn off() -> bool {
     if !is_off() {
         return false;
     }
+    leave_out("the test bed is off (LACONIC_TESTBED=off)");
+    true
+}
+
+/// Names the calling test as left out, and why.
+pub(crate) fn leave_out(why: &str) {
     let thread = std::thread::current();
-    let line = format!("SKIPPED {}: the test bed is off (LACONIC_TESTBED=off)\n", thread.name().unwrap_or("a test"));
+    let line = format!("SKIPPED {}: {why}\n", thread.name().unwrap_or("a test"));
     // Not by `eprint!`, which the test harness swallows for tests that succeed.
     let _ = std::io::stderr().write_all(line.as_bytes());
     if let Some(file) = std::env::var_os("LACONIC_TESTBED_SKIPPED") {
         let counted = OpenOptions::new().create(true).append(true).open(file);
         let _ = counted.and_then(|mut file| file.write_all(line.as_bytes()));
     }
-    true
 }
