@@ -162,7 +162,7 @@ fn run(script: &str) -> String {
                 let path = work.join(file);
                 let text = fs::read_to_string(&path).unwrap();
                 assert!(text.contains(from), "{file} does not contain {from}");
-                fs::write(&path, text.replacen(from, to, 1)).unwrap();
+                fs::write(&path, text.replacen(from, &to.replace("\\n", "\n"), 1)).unwrap();
             }
             ["remove", path] => match work.join(path) {
                 path if path.is_dir() => fs::remove_dir_all(path).unwrap(),

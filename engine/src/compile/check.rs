@@ -3,6 +3,7 @@
 mod binds;
 mod config;
 mod load;
+mod moved;
 mod names;
 mod network;
 mod storage;
@@ -47,6 +48,7 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
     {
         let mut context = Context { deployment, source, reader, findings: Vec::new() };
         binds::check(&mut context);
+        moved::check(&mut context);
         names::check(&mut context);
         network::check(&mut context);
         storage::check(&mut context);
@@ -60,7 +62,8 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
             (file, place.line, place.column)
         })
     });
-    let deployment = deployment.filter(|_| !has_errors(&findings));
+    let mut deployment = deployment.filter(|_| !has_errors(&findings));
+    deployment.iter_mut().for_each(moved::restore_names);
     CheckOutcome { deployment, findings, texts, inputs_digest }
 }
 
