@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use making::{
-    DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, PolicyCommand, SimulateArgs, SimulateCommand,
+    DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, PolicyCommand, PortRecipe, SimulateArgs, SimulateCommand,
     StateArgs, StateCommand,
 };
 

@@ -164,6 +164,7 @@ fn run(script: &str) -> String {
                 assert!(text.contains(from), "{file} does not contain {from}");
                 fs::write(&path, text.replacen(from, &to.replace("\\n", "\n"), 1)).unwrap();
             }
+            ["write", file, text] => fs::write(work.join(file), text.replace("\\n", "\n")).unwrap(),
             ["remove", path] => match work.join(path) {
                 path if path.is_dir() => fs::remove_dir_all(path).unwrap(),
                 path => fs::remove_file(path).unwrap(),

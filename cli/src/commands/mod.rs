@@ -9,6 +9,7 @@ mod drift;
 mod findings_reference;
 mod graph;
 mod import;
+mod node_ports;
 mod plan;
 mod render;
 mod show;
@@ -42,11 +43,21 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
         Command::Import(arguments) => import::run(session, arguments),
         Command::State(arguments) => state::run(session, &arguments.command),
         Command::Deploy(arguments) => match &arguments.command {
-            DeployCommand::Init { output, config, kube_config, image_registry, force } => {
+            DeployCommand::Init {
+                output,
+                config,
+                config_file,
+                map_ports_to_host,
+                kube_config,
+                image_registry,
+                force,
+            } => {
                 let wanted = deploy_init::Wanted {
                     deploy_to: arguments.deploy_to,
                     output,
                     config,
+                    config_file: config_file.as_deref(),
+                    ports: *map_ports_to_host,
                     kube_config: kube_config.as_deref(),
                     image_registry: image_registry.as_deref(),
                     force: *force,
