@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use making::{
-    DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, PolicyCommand, PortRecipe, SimulateArgs, SimulateCommand,
-    StateArgs, StateCommand,
+    DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, PolicyCommand, PortRecipe, SimulateArgs,
+    SimulateCommand, StateArgs, StateCommand,
 };
 
 /// Plan and apply deployments on kind and Kubernetes, with every danger shown before anything is touched.

@@ -60,15 +60,16 @@ pub fn build(build: &Build<'_>, at: &Path) -> Result<()> {
     let jobs = checked.jobs.iter().map(|(name, compose)| ("compose-jobs", name, compose));
     for (folder, name, compose) in pods.chain(jobs) {
         let path = format!("{folder}/docker-compose-{name}.yml");
-        copy(build, &join(&stack_root, &path), at, &path)?;
-        let from = join(&stack_root, folder);
+        let elsewhere = checked.stack.pod_files.get(name).filter(|_| folder == "compose");
+        copy(build, elsewhere.unwrap_or(&join(&stack_root, &path)), at, &path)?;
+        let from = &compose.folder;
         for service in &compose.services {
             let binds = service.volumes.iter().filter_map(|mount| match &mount.source {
                 VolumeSource::HostPath(path) => Some(path.as_str()),
                 VolumeSource::Named(_) | VolumeSource::Anonymous => None,
             });
             for path in binds.chain(service.env_files.iter().map(|path| path.value.as_str())) {
-                copy_static(build, &stack_root, &join(&from, path), path, at)?;
+                copy_static(build, &stack_root, &join(from, path), path, at)?;
             }
         }
         // What a script of the image expects beside the compose file's own references.

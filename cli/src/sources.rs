@@ -11,6 +11,8 @@ use laconic_engine::source::{
     DirectoryEntry, MAX_FILE_BYTES, SourceEntry, SourceError, SourceReader, is_under, join_path,
 };
 
+use laconic_engine::spec::REPOSITORIES;
+
 use crate::error::plain;
 
 /// Directories with more entries are not listed: nothing that may be used has so many.
@@ -45,9 +47,13 @@ impl DiskSources {
 
     /// The path on the disk, when it may be consulted, and what the disk says of it.
     fn resolve(&self, path: &str) -> Result<(PathBuf, fs::Metadata), SourceError> {
+        let repositories = path.strip_prefix(REPOSITORIES).filter(|rest| rest.starts_with('/'));
         let expanded = match path.strip_prefix("~/") {
             // Whose home that is depends on the host.
             Some(_) if self.given.is_some() => return Err(SourceError::NotConsulted),
+            Some(_) if let (Some(below), Ok(base)) = (repositories, std::env::var("CERC_REPO_BASE_DIR")) => {
+                format!("{base}{below}")
+            }
             Some(rest) => match std::env::var("HOME") {
                 Ok(home) => join_path(&home, rest),
                 Err(_) => return Err(SourceError::Missing),

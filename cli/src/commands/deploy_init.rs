@@ -147,8 +147,9 @@ fn read_composes(session: &Session, root: &Path, folder: &str) -> Result<Vec<Com
     let mut composes = Vec::new();
     let pods = stack.pods.iter().map(|pod| (pod, "compose"));
     for (pod, kind) in pods.chain(stack.jobs.iter().map(|job| (job, "compose-jobs"))) {
-        let path = join(folder, &format!("../../{kind}/docker-compose-{}.yml", pod.value));
-        let (name, text) = read(path)?;
+        let usual = || join(folder, &format!("../../{kind}/docker-compose-{}.yml", pod.value));
+        let elsewhere = stack.pod_files.get(&pod.value).filter(|_| kind == "compose");
+        let (name, text) = read(elsewhere.cloned().unwrap_or_else(usual))?;
         let (compose, wrong) = read_compose(&name, &text, Dialect::Compose);
         findings.extend(wrong);
         composes.push(compose);
@@ -172,9 +173,8 @@ fn network(session: &Session, composes: &[ComposeFile], recipe: PortRecipe) -> R
          \x20 #     routes:\n  #       - path: /\n  #         proxy-to: SERVICE:PORT\n",
     );
     let services = composes.iter().flat_map(|compose| &compose.services);
-    let pairs: Vec<(&str, &Port)> = services
-        .flat_map(|service| service.ports.iter().map(|port| (service.name.value.as_str(), port)))
-        .collect();
+    let pairs: Vec<(&str, &Port)> =
+        services.flat_map(|service| service.ports.iter().map(|port| (service.name.value.as_str(), port))).collect();
     let mut chosen = NodePorts::new(recipe);
     let mut ports: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (service, port) in pairs {

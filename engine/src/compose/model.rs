@@ -12,6 +12,8 @@ use crate::spec::{Located, ResourceBlock, Scalar};
 pub struct ComposeFile {
     /// The file's display name.
     pub file: Arc<str>,
+    /// The folder it is in, for the reader: the host paths of its volumes are meant from there.
+    pub folder: String,
     /// The services, in order.
     pub services: Vec<Service>,
     /// The top-level volumes, in order.

@@ -59,7 +59,9 @@ pub fn volumes(judgement: &Judgement<'_>, forecast: &[VolumeForecast], findings:
             }
             // Its directory stays, but who looks for the data under the new name finds another directory.
             (VolumeVerdict::Kept, VolumeReason::OnHost) if is_unwanted(judgement, &claim) => {
-                let Some(like) = renamed(forecast, volume).filter(|like| like.storage != volume.storage) else { continue };
+                let Some(like) = renamed(forecast, volume).filter(|like| like.storage != volume.storage) else {
+                    continue;
+                };
                 let VolumeStorage::Host(old) = &volume.storage else { continue };
                 let message = format!(
                     "the volume `{name}` disappears and `{}/{}` appears: its data stays in {old}",

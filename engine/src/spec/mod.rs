@@ -20,4 +20,4 @@ pub use model::{
 pub use read_config_env::{ConfigEnv, read_config_env};
 pub use read_deployment::read_deployment_file;
 pub use read_spec::{SPEC_KEYS, read_spec};
-pub use read_stack::read_stack;
+pub use read_stack::{REPOSITORIES, read_stack};

@@ -288,6 +288,8 @@ pub struct Stack {
     pub pods: Vec<Located<String>>,
     /// `jobs`: compose-file stems, in order.
     pub jobs: Vec<Located<String>>,
+    /// The compose files of pods that come from other repositories, as paths for the reader, by pod.
+    pub pod_files: BTreeMap<String, String>,
     /// `containers`: image-name fragments.
     pub containers: Vec<Located<String>>,
 }

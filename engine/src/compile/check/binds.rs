@@ -43,7 +43,7 @@ pub(super) fn check(context: &mut Context<'_>) {
         for mount in compose.services.iter().flat_map(|service| &service.volumes) {
             let VolumeSource::HostPath(source) = &mount.source else { continue };
             writable(context, source, mount);
-            let path = join_path(&context.deployment.compose_directory, source);
+            let path = join_path(&compose.folder, source);
             name(context, &mut by_name, source, &path, &mount.place);
             if !seen.contains(&path) {
                 // A home directory is only known on the host.

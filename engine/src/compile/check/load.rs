@@ -19,6 +19,7 @@ use crate::value::Digest;
 pub(super) struct Loader<'a> {
     reader: &'a dyn SourceReader,
     shown_directory: &'a str,
+    pods_folder: String,
     pub(super) findings: Vec<Finding>,
     pub(super) texts: BTreeMap<Arc<str>, Arc<str>>,
     /// The files in the order of reading.
@@ -85,6 +86,7 @@ impl<'a> Loader<'a> {
         Self {
             reader,
             shown_directory,
+            pods_folder: String::new(),
             findings: Vec::new(),
             texts: BTreeMap::new(),
             order: Vec::new(),
@@ -100,25 +102,29 @@ impl<'a> Loader<'a> {
         let (identity, identity_is_placeholder) = self.identity(source, spec.as_ref());
         let (spec, stack, identity) = (spec?, stack?, identity?);
         let is_directory = source.layout == Layout::Directory;
+        self.pods_folder.clone_from(&folders.compose);
         let (config, generated) = self.config(&spec, &identity, is_directory);
         let lookup = config::lookup(&config, &generated);
         let mut pods = Vec::new();
         for name in &stack.pods {
-            pods.extend(
-                self.compose(&folders.compose, name, &identity, &lookup).map(|file| (name.value.clone(), file)),
-            );
+            let elsewhere = stack.pod_files.get(&name.value).filter(|_| !is_directory);
+            let file = self.compose(&folders.compose, name, elsewhere, &identity, &lookup);
+            pods.extend(file.map(|file| (name.value.clone(), file)));
         }
         let mut jobs = Vec::new();
         for name in &stack.jobs {
-            let file = self.compose(&folders.compose_jobs, name, &identity, &lookup);
+            let file = self.compose(&folders.compose_jobs, name, None, &identity, &lookup);
             jobs.extend(file.map(|file| (name.value.clone(), file)));
         }
         if !is_directory || identity.dialect == Dialect::Compose {
             // A directory that laconic-so made has them in its copies of the compose files; ours are verbatim.
             self.replace_ports(&spec, &mut pods);
         }
-        for hook in &folders.hooks {
-            self.findings.push(hook_finding(hook, is_directory));
+        let elsewhere = stack.pod_files.values().filter(|_| !is_directory);
+        let elsewhere = elsewhere.map(|file| join_path(file, "../stack/deploy/commands.py"));
+        let elsewhere = elsewhere.filter(|hook| matches!(self.reader.entry(hook), Ok(SourceEntry::File(_))));
+        for hook in folders.hooks.into_iter().chain(elsewhere.collect::<Vec<_>>()) {
+            self.findings.push(hook_finding(&hook, is_directory));
         }
         drop(lookup);
         Some(CheckedDeployment {
@@ -231,13 +237,24 @@ impl<'a> Loader<'a> {
         &mut self,
         folder: &str,
         name: &Located<String>,
+        elsewhere: Option<&String>,
         identity: &DeploymentFile,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Option<ComposeFile> {
-        let path = join_path(folder, &format!("docker-compose-{}.yml", name.value));
-        let help = format!("add the file, or remove `{}` from stack.yml", name.value);
+        let (path, help) = match elsewhere {
+            Some(path) => {
+                let help = format!("clone the repository of pod `{}` there, or into `$CERC_REPO_BASE_DIR`", name.value);
+                (path.clone(), help)
+            }
+            None => {
+                let path = join_path(folder, &format!("docker-compose-{}.yml", name.value));
+                (path, format!("add the file, or remove `{}` from stack.yml", name.value))
+            }
+        };
         let (file, text) = self.text(&path, Some(&name.place), &help)?;
-        let (compose, findings) = read_compose_with(&file, &text, identity.dialect, lookup);
+        let (mut compose, findings) = read_compose_with(&file, &text, identity.dialect, lookup);
+        // Jobs' host paths are meant from the folder of the pods, as laconic-so means them.
+        compose.folder = if elsewhere.is_some() { join_path(&path, "..") } else { self.pods_folder.clone() };
         self.findings.extend(findings);
         Some(compose)
     }

@@ -84,7 +84,8 @@ pub(super) fn restore_names(deployment: &mut CheckedDeployment) {
     let spec = &mut deployment.spec;
     spec.volumes.iter_mut().for_each(|(name, _)| restore(&mut name.value));
     let sizes = std::mem::take(&mut spec.resources.volume);
-    spec.resources.volume = sizes.into_iter().map(|(name, size)| (moved.get(&name).cloned().unwrap_or(name), size)).collect();
+    spec.resources.volume =
+        sizes.into_iter().map(|(name, size)| (moved.get(&name).cloned().unwrap_or(name), size)).collect();
     for (_, file) in deployment.pods.iter_mut().chain(&mut deployment.jobs) {
         file.volumes.iter_mut().for_each(|volume| restore(&mut volume.value));
         for mount in file.services.iter_mut().flat_map(|service| &mut service.volumes) {

@@ -560,3 +560,77 @@ fn findings_come_in_the_order_of_files_and_lines() {
     let lines = said("compose", "zzz: 1\nvolumes: {a_b: }\nyyy: 1\n", &web("    restart: no\nvolumes: {a_b: }\n"));
     assert_eq!(lines, ["102 warning", "301 warning", "102 warning", "111 warning", "109 error"]);
 }
+
+#[test]
+fn a_pod_of_another_repository_is_read_from_its_clone() {
+    let mut sources = MemorySources::default();
+    let stack =
+        "pods:\n  - {name: web, repository: github.com/acme/site, path: deploy, pre_start_command: ./prepare.sh}\n";
+    let compose = web("    volumes: ['../files/a:/a:ro']\n");
+    for (path, text) in [
+        ("specs/shop.yml", SPEC),
+        ("repo/stacks/shop/stack.yml", stack),
+        ("~/cerc/site/deploy/docker-compose.yml", compose.as_str()),
+        ("~/cerc/site/files/a", "text"),
+        ("~/cerc/site/deploy/stack/deploy/commands.py", "def start(): pass\n"),
+    ] {
+        sources.insert(path, text.as_bytes());
+    }
+    let layout = Layout::Repository { stack: "repo/stacks/shop".to_owned(), identity: None };
+    let source = DeploymentSource { spec_file: "specs/shop.yml".to_owned(), layout, ..source() };
+    let outcome = check(&source, &sources);
+    // The start command and the hook, neither of which is run.
+    assert_eq!(summary(&outcome), ["115 warning", "115 warning"]);
+    let compiled = crate::compile::compile(&source, &sources).deployment.unwrap();
+    let is_map = |one: &&crate::resource::Resource| {
+        one.address.resource_type == crate::address::ResourceType::ConfigMap
+            && one.attributes.value()["data"]["a"] == "text"
+    };
+    assert!(compiled.resources.iter().any(|one| is_map(&one)), "the file beside the clone's compose file");
+
+    let mut without = MemorySources::default();
+    without.insert("specs/shop.yml", SPEC.as_bytes());
+    without.insert("repo/stacks/shop/stack.yml", stack.as_bytes());
+    let outcome = check(&source, &without);
+    let missing = outcome.findings.iter().find(|finding| finding.severity == Severity::Error).unwrap();
+    assert!(missing.help[0].contains("clone the repository of pod `web`"), "{missing:?}");
+    assert_eq!(missing.place.as_ref().unwrap().line, 2);
+}
+
+#[test]
+fn what_is_wrong_with_moved_is_said_and_the_rest_keeps_its_first_name() {
+    let volumes = "volumes: {a: , c: /srv/kind/c}\n";
+    let body = "    volumes: ['a:/a', 'c:/c']\nvolumes: {a: , c: }\n";
+    let table: [(&str, &[&str]); 6] = [
+        ("[{from: b, to: a}]", &[]),
+        ("[{from: a, to: a}]", &["101 error"]),
+        ("[{from: a, to: c}]", &["101 error"]),
+        ("[{from: b, to: a}, {from: d, to: a}]", &["101 error"]),
+        ("[{from: b, to: a}, {from: b, to: c}]", &["101 error"]),
+        ("[{from: b, to: z}]", &["102 warning"]),
+    ];
+    for (moved, expected) in table {
+        let spec = format!("kind-mount-root: /srv/kind\n{volumes}moved: {moved}\n");
+        let lines = said("compose", &spec, &web(body));
+        // The volume without a path has its warning in every row.
+        let lines: Vec<_> = lines.iter().filter(|line| !line.starts_with("301")).collect();
+        assert_eq!(lines, expected.iter().collect::<Vec<_>>(), "{moved}");
+    }
+    let spec = format!(
+        "{SPEC}{volumes}resources: {{volumes: {{a: {{reservations: {{storage: 5G}}}}}}}}\n\
+         moved: [{{from: first, to: second}}, {{from: second, to: a}}]\n"
+    );
+    let files = [("spec.yml", spec.as_str()), ("compose/docker-compose-web.yml", &web(body))];
+    let compiled = crate::compile::compile(&source(), &directory("compose", &files)).deployment.unwrap();
+    let claims: Vec<String> = compiled
+        .resources
+        .iter()
+        .filter(|one| one.address.resource_type == crate::address::ResourceType::PersistentVolumeClaim)
+        .map(|one| format!("{} {}", one.address, one.attributes.value()["spec"]["resources"]["requests"]["storage"]))
+        .collect();
+    assert_eq!(
+        claims,
+        ["persistent_volume_claim.shop.c \"2Gi\"", "persistent_volume_claim.shop.first \"5G\""],
+        "the size goes with the name"
+    );
+}
