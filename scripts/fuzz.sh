@@ -45,7 +45,10 @@ for target in "${targets[@]}"; do
   mapfile -t failed < <(find "$artifacts" -type f)
   if [ ${#failed[@]} -gt 0 ]; then "${binary[0]}" "${limits[@]}" "${failed[@]}"; fi
   log=$work/$target.log
-  if ! "${binary[0]}" "${limits[@]}" "-max_total_time=$seconds" -print_final_stats=1 "$found" "$committed" >"$log" 2>&1; then
+  # To libFuzzer no time means for ever.
+  length=("-max_total_time=$seconds")
+  if [ "$seconds" = 0 ]; then length=(-runs=0); fi
+  if ! "${binary[0]}" "${limits[@]}" "${length[@]}" -print_final_stats=1 "$found" "$committed" >"$log" 2>&1; then
     tail -n 60 "$log" >&2
     printf 'fuzz: %s failed; the input is in %s\n' "$target" "$artifacts" >&2
     exit 1
