@@ -11,12 +11,12 @@ if [ -n "${LACONIC_TESTBED:-}" ]; then
 fi
 
 # Every test file or folder there is, so that a new one is never left out.
-on_clusters=(--test kind)
-contract=(--test contract)
+journeys=(--test kind)
+contract=(--test contract --test kind_cluster)
 rest=(--lib --bins --examples --benches)
 while IFS= read -r name; do
   case $name in
-    kind | contract) ;;
+    kind | kind_cluster | contract) ;;
     *) rest+=(--test "$name") ;;
   esac
 done < <(for file in */tests/*.rs */tests/*/main.rs; do
@@ -32,13 +32,13 @@ group() {
 }
 running=()
 if [ "${LACONIC_TESTBED_ENGINE:-own}" = own ]; then
-  group 'on clusters' scripts/with-docker.sh "${tests[@]}" "${on_clusters[@]}" &
+  group 'journeys' scripts/with-docker.sh "${tests[@]}" "${journeys[@]}" &
   running+=($!)
   group 'contract' scripts/with-docker.sh "${tests[@]}" "${contract[@]}" &
   running+=($!)
 else
   # One Docker, one port 80: one cluster at a time.
-  group 'on clusters' scripts/with-docker.sh "${tests[@]}" --no-fail-fast "${on_clusters[@]}" "${contract[@]}" -- --test-threads 1 &
+  group 'on clusters' scripts/with-docker.sh "${tests[@]}" "${journeys[@]}" "${contract[@]}" -- --test-threads=1 &
   running+=($!)
 fi
 group 'others' "${tests[@]}" "${rest[@]}" &
