@@ -11,6 +11,7 @@ mod graph;
 mod import;
 mod plan;
 mod render;
+mod schema;
 mod show;
 mod simulate;
 mod state;
@@ -22,6 +23,7 @@ use crate::error::{Exit, Result};
 use crate::session::Session;
 
 pub use findings_reference::page as findings_page;
+pub use schema::{of as schema_of, spec_page};
 
 /// Runs a command.
 ///
@@ -67,6 +69,14 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
         Command::Simulate(arguments) => simulate::run(session, &arguments.command),
         Command::FindingsReference => {
             session.output.print(&findings_reference::page())?;
+            Ok(Exit::Done)
+        }
+        Command::Schema { file } => {
+            session.output.print_json(&schema::of(*file))?;
+            Ok(Exit::Done)
+        }
+        Command::SpecReference => {
+            session.output.print(&schema::spec_page())?;
             Ok(Exit::Done)
         }
     }

@@ -2,12 +2,17 @@
 
 mod binds;
 mod config;
+mod hook;
+#[cfg(test)]
+mod host_tests;
 mod load;
 mod names;
 mod network;
+mod secrets;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod umbrella;
 mod workloads;
 
 use std::collections::BTreeMap;
@@ -33,6 +38,8 @@ pub struct CheckOutcome {
     pub texts: BTreeMap<Arc<str>, Arc<str>>,
     /// Digest of every file that was read.
     pub inputs_digest: String,
+    /// Codes not to be reported, with the reasons.
+    pub suppressed: BTreeMap<String, String>,
 }
 
 /// Reads and checks the files of one deployment.
@@ -40,7 +47,7 @@ pub struct CheckOutcome {
 pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutcome {
     let mut loader = load::Loader::new(reader, &source.shown_directory);
     let deployment = loader.load(source);
-    let load::Loader { mut findings, texts, order, digests, .. } = loader;
+    let load::Loader { mut findings, texts, order, digests, suppressed, .. } = loader;
     let inputs_digest = load::digest_of(&digests);
     if let Some(deployment) = &deployment
         && deployment.spec.deploy_to.is_some()
@@ -49,6 +56,7 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
         binds::check(&mut context);
         names::check(&mut context);
         network::check(&mut context);
+        secrets::check(&mut context);
         storage::check(&mut context);
         workloads::check(&mut context);
         findings.append(&mut context.findings);
@@ -61,7 +69,7 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
         })
     });
     let deployment = deployment.filter(|_| !has_errors(&findings));
-    CheckOutcome { deployment, findings, texts, inputs_digest }
+    CheckOutcome { deployment, findings, texts, inputs_digest, suppressed }
 }
 
 /// What the single checks share.
