@@ -7,7 +7,7 @@ use laconic_engine::code::Severity;
 use laconic_engine::compile::{
     ClusterCompilation, ClusterInput, Compilation, CompiledDeployment, agree, compile, compose_cluster,
 };
-use laconic_engine::finding::Finding;
+use laconic_engine::finding::{Finding, Suppressed, suppress};
 use laconic_engine::resource::Resource;
 use laconic_engine::state::State;
 use laconic_engine::value::Digest;
@@ -24,6 +24,10 @@ pub struct Compiled {
     pub deployments: Vec<CompiledDeployment>,
     /// What there is to say, each finding with the number of its compilation's texts.
     pub findings: Vec<(Finding, usize)>,
+    /// What the specs ask not to report, as [`Self::findings`].
+    pub suppressed: Vec<(Suppressed, usize)>,
+    /// The codes that any of the specs asks not to report, with the reasons.
+    pub suppressed_codes: BTreeMap<String, String>,
     /// The texts of each compilation; the last ones are all of them together.
     pub texts: Vec<Texts>,
     /// Digest of every input file.
@@ -34,6 +38,14 @@ impl Compiled {
     /// The findings of one severity, or all.
     pub fn with_texts(&self) -> impl Iterator<Item = (&Finding, &Texts)> {
         self.findings.iter().filter_map(|(finding, texts)| Some((finding, self.texts.get(*texts)?)))
+    }
+
+    /// Adds findings about the deployments together; what one of them asks not to report is not reported.
+    pub fn add_together(&mut self, findings: Vec<Finding>) {
+        let together = self.texts.len().saturating_sub(1);
+        let (findings, suppressed) = suppress(findings, &self.suppressed_codes);
+        self.findings.extend(findings.into_iter().map(|finding| (finding, together)));
+        self.suppressed.extend(suppressed.into_iter().map(|one| (one, together)));
     }
 
     /// All texts together.
@@ -62,31 +74,36 @@ pub fn compile_all(inputs: &[Input], offline: bool) -> Compiled {
     let mut compiled = Compiled {
         deployments: Vec::with_capacity(inputs.len()),
         findings: Vec::new(),
+        suppressed: Vec::new(),
+        suppressed_codes: BTreeMap::new(),
         texts: Vec::with_capacity(inputs.len() + 1),
         inputs_digest: String::new(),
     };
     let mut all = Texts::new();
     let mut digests = String::new();
     for (number, compilation) in compilations.into_iter().enumerate() {
-        let Compilation { deployment, findings, texts, inputs_digest } = compilation;
+        let Compilation { deployment, findings, suppressed, suppressed_codes, texts, inputs_digest } = compilation;
         let findings = without_unnamed_stack(findings);
         let several = inputs.len() > 1;
         let name = inputs.get(number).map(|input| input.source.name.as_str()).unwrap_or_default();
         compiled.deployments.extend(deployment);
-        compiled.findings.extend(findings.into_iter().map(|mut finding| {
-            // With several deployments "spec.yml" alone does not say whose.
+        // With several deployments "spec.yml" alone does not say whose.
+        let of_it = |mut finding: Finding| {
             if several && finding.subject.is_empty() {
                 name.clone_into(&mut finding.subject);
             }
-            (finding, number)
-        }));
+            finding
+        };
+        compiled.findings.extend(findings.into_iter().map(|finding| (of_it(finding), number)));
+        let suppressed = suppressed.into_iter().map(|one| Suppressed { finding: of_it(one.finding), ..one });
+        compiled.suppressed.extend(suppressed.map(|one| (one, number)));
+        compiled.suppressed_codes.extend(suppressed_codes);
         all.extend(texts.iter().map(|(file, text)| (file.clone(), text.clone())));
         compiled.texts.push(texts);
         digests.push_str(&inputs_digest);
     }
     compiled.texts.push(all);
-    let together = compiled.texts.len() - 1;
-    compiled.findings.extend(agree(&compiled.deployments).into_iter().map(|finding| (finding, together)));
+    compiled.add_together(agree(&compiled.deployments));
     compiled.inputs_digest = Digest::of_bytes(digests.as_bytes()).to_string();
     compiled
 }
@@ -122,12 +139,20 @@ pub fn diagnostics(compiled: &Compiled) -> serde_json::Value {
     let warnings = compiled.findings.iter().filter(|(finding, _)| finding.severity == Severity::Warning).count();
     let all: Vec<serde_json::Value> =
         compiled.with_texts().map(|(finding, texts)| finding::json(finding, texts)).collect();
+    let none = Texts::new();
+    let suppressed = compiled.suppressed.iter().map(|(one, texts)| {
+        let mut value = finding::json(&one.finding, compiled.texts.get(*texts).unwrap_or(&none));
+        value["laconic"]["suppressed_because"] = one.reason.as_str().into();
+        value
+    });
+    let suppressed: Vec<serde_json::Value> = suppressed.collect();
     serde_json::json!({
         "format_version": "1.0",
         "valid": errors == 0,
         "error_count": errors,
         "warning_count": warnings,
         "diagnostics": all,
+        "suppressed": suppressed,
     })
 }
 

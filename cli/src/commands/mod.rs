@@ -12,6 +12,7 @@ mod import;
 mod node_ports;
 mod plan;
 mod render;
+mod schema;
 mod show;
 mod simulate;
 mod state;
@@ -23,6 +24,7 @@ use crate::error::{Exit, Result};
 use crate::session::Session;
 
 pub use findings_reference::page as findings_page;
+pub use schema::{of as schema_of, spec_page};
 
 /// Runs a command.
 ///
@@ -78,6 +80,14 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
         Command::Simulate(arguments) => simulate::run(session, &arguments.command),
         Command::FindingsReference => {
             session.output.print(&findings_reference::page())?;
+            Ok(Exit::Done)
+        }
+        Command::Schema { file } => {
+            session.output.print_json(&schema::of(*file))?;
+            Ok(Exit::Done)
+        }
+        Command::SpecReference => {
+            session.output.print(&schema::spec_page())?;
             Ok(Exit::Done)
         }
     }

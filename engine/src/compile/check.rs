@@ -2,13 +2,18 @@
 
 mod binds;
 mod config;
+mod hook;
+#[cfg(test)]
+mod host_tests;
 mod load;
 mod moved;
 mod names;
 mod network;
+mod secrets;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod umbrella;
 mod workloads;
 
 use std::collections::BTreeMap;
@@ -34,6 +39,8 @@ pub struct CheckOutcome {
     pub texts: BTreeMap<Arc<str>, Arc<str>>,
     /// Digest of every file that was read.
     pub inputs_digest: String,
+    /// Codes not to be reported, with the reasons.
+    pub suppressed: BTreeMap<String, String>,
 }
 
 /// Reads and checks the files of one deployment.
@@ -41,7 +48,7 @@ pub struct CheckOutcome {
 pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutcome {
     let mut loader = load::Loader::new(reader, &source.shown_directory);
     let deployment = loader.load(source);
-    let load::Loader { mut findings, texts, order, digests, .. } = loader;
+    let load::Loader { mut findings, texts, order, digests, suppressed, .. } = loader;
     let inputs_digest = load::digest_of(&digests);
     if let Some(deployment) = &deployment
         && deployment.spec.deploy_to.is_some()
@@ -51,6 +58,7 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
         moved::check(&mut context);
         names::check(&mut context);
         network::check(&mut context);
+        secrets::check(&mut context);
         storage::check(&mut context);
         workloads::check(&mut context);
         findings.append(&mut context.findings);
@@ -64,7 +72,7 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
     });
     let mut deployment = deployment.filter(|_| !has_errors(&findings));
     deployment.iter_mut().for_each(moved::restore_names);
-    CheckOutcome { deployment, findings, texts, inputs_digest }
+    CheckOutcome { deployment, findings, texts, inputs_digest, suppressed }
 }
 
 /// What the single checks share.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::address::Address;
 use crate::compose::ComposeFile;
-use crate::finding::Finding;
+use crate::finding::{Finding, Suppressed};
 use crate::place::Place;
 use crate::resource::{Resource, Target};
 use crate::spec::{DeploymentFile, Spec, Stack};
@@ -114,6 +114,10 @@ pub struct Compilation {
     pub deployment: Option<CompiledDeployment>,
     /// The findings, in the order of files and lines.
     pub findings: Vec<Finding>,
+    /// What the spec asks not to report.
+    pub suppressed: Vec<Suppressed>,
+    /// The codes that it asks not to report, with the reasons.
+    pub suppressed_codes: BTreeMap<String, String>,
     /// The text of every file that was read, by display name, for source snippets.
     pub texts: BTreeMap<Arc<str>, Arc<str>>,
     /// Digest of every file that was read.

@@ -67,12 +67,14 @@ pub fn configmap_path(
 /// Checks and lowers one deployment.
 #[must_use]
 pub fn compile(source: &DeploymentSource, reader: &dyn SourceReader) -> Compilation {
-    let CheckOutcome { deployment, mut findings, texts, inputs_digest } = check(source, reader);
+    let CheckOutcome { deployment, mut findings, texts, inputs_digest, suppressed: suppressed_codes } =
+        check(source, reader);
     let deployment = deployment.and_then(|checked| {
         let (compiled, more) = lower(&checked, reader);
         let has_errors = crate::finding::has_errors(&more);
         findings.extend(more);
         (!has_errors).then_some(compiled)
     });
-    Compilation { deployment, findings, texts, inputs_digest }
+    let (findings, suppressed) = crate::finding::suppress(findings, &suppressed_codes);
+    Compilation { deployment, findings, suppressed, suppressed_codes, texts, inputs_digest }
 }

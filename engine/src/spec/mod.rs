@@ -9,6 +9,7 @@ mod read_spec;
 mod read_stack;
 mod required_version;
 pub(crate) mod resources;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -19,5 +20,5 @@ pub use model::{
 };
 pub use read_config_env::{ConfigEnv, read_config_env};
 pub use read_deployment::read_deployment_file;
-pub use read_spec::{SPEC_KEYS, read_spec};
+pub use read_spec::read_spec;
 pub use read_stack::{REPOSITORIES, read_stack};

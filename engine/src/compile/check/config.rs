@@ -129,17 +129,3 @@ pub(super) fn missing_file(spec: &Spec) -> Finding {
         .as_severity(Severity::Warning)
         .help("`laconic deploy create --update` writes it")
 }
-
-/// Says that credentials files are left out of what is read from a repository.
-pub(super) fn credentials_note(spec: &Spec, findings: &mut Vec<Finding>) {
-    for path in &spec.credentials_files {
-        findings.push(
-            Finding::new(
-                Code::SecretNotSet,
-                "the credentials file is not read here: its variables are not in this plan",
-            )
-            .at(&path.place)
-            .help("plan in the deployment directory to see them; values are never shown"),
-        );
-    }
-}

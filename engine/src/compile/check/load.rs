@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::input::{CheckedDeployment, DeploymentSource, Layout};
-use super::config;
+use super::{config, hook};
 use crate::code::Code;
 use crate::compose::{ComposeFile, parse_port, read_compose_with};
 use crate::finding::Finding;
@@ -25,6 +25,8 @@ pub(super) struct Loader<'a> {
     /// The files in the order of reading.
     pub(super) order: Vec<Arc<str>>,
     pub(super) digests: BTreeMap<String, Digest>,
+    /// Codes that the spec asks not to report, with the reasons.
+    pub(super) suppressed: BTreeMap<String, String>,
 }
 
 /// One digest over all files with their names.
@@ -91,6 +93,7 @@ impl<'a> Loader<'a> {
             texts: BTreeMap::new(),
             order: Vec::new(),
             digests: BTreeMap::new(),
+            suppressed: BTreeMap::new(),
         }
     }
 
@@ -124,7 +127,10 @@ impl<'a> Loader<'a> {
         let elsewhere = elsewhere.map(|file| join_path(file, "../stack/deploy/commands.py"));
         let elsewhere = elsewhere.filter(|hook| matches!(self.reader.entry(hook), Ok(SourceEntry::File(_))));
         for hook in folders.hooks.into_iter().chain(elsewhere.collect::<Vec<_>>()) {
-            self.findings.push(hook_finding(&hook, is_directory));
+            let help = "check the permissions of the file, or remove it: it is not run";
+            if let Some((file, text)) = self.text(&hook, None, help) {
+                self.findings.push(hook::finding(&file, &text, is_directory));
+            }
         }
         drop(lookup);
         Some(CheckedDeployment {
@@ -152,6 +158,7 @@ impl<'a> Loader<'a> {
             self.texts.insert(file, text.into());
         }
         self.findings.extend(findings);
+        self.suppressed = spec.suppress.iter().map(|(code, reason)| (code.value.clone(), reason.clone())).collect();
         Some(spec)
     }
 
@@ -225,9 +232,6 @@ impl<'a> Loader<'a> {
             Dialect::LaconicSo => config::as_laconic_so(spec, &mut self.findings),
             Dialect::Compose => config::exactly(spec, from_file),
         };
-        if !is_directory {
-            config::credentials_note(spec, &mut self.findings);
-        }
         let names: Vec<&str> = generated.iter().map(|(name, _, _)| name.as_str()).collect();
         let variables = variables.into_iter().filter(|variable| !names.contains(&variable.name.as_str())).collect();
         (variables, generated)
@@ -324,13 +328,6 @@ impl<'a> Loader<'a> {
             }
         }
     }
-}
-
-fn hook_finding(hook: &str, is_directory: bool) -> Finding {
-    let when = if is_directory { "at `start`" } else { "at `init`, `create` and `start`" };
-    Finding::new(Code::StackHook, format!("`{hook}` is not run: laconic-so would have called it {when}"))
-        .at(&Place::new(&hook.into(), 1, 1, 1))
-        .help("declare what it does instead: values in `config:`, files in `configmaps:`, one-off work as a job")
 }
 
 fn base_name(path: &str) -> String {
