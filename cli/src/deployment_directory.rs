@@ -85,6 +85,10 @@ pub fn build(build: &Build<'_>, at: &Path) -> Result<()> {
         copy_tree(build, &from, at, &to, 0)?;
     }
     copy_if_there(build, &join(stack, "deploy/commands.py"), at, "hooks/commands.py")?;
+    for hook in checked.hook_files.values().flatten() {
+        let bytes = build.reader.read(&hook.from).map_err(|error| unusable(&hook.from, &error))?;
+        write(at, &hook.to, &bytes, if hook.is_executable { 0o755 } else { 0o644 })?;
+    }
     if let Some(kube_config) = &checked.spec.kube_config {
         copy_private(build, &kube_config.value, at, "kubeconfig.yml")?;
     }

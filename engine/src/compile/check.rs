@@ -2,6 +2,7 @@
 
 mod binds;
 mod config;
+mod declared_hook;
 mod hook;
 #[cfg(test)]
 mod host_tests;
@@ -55,6 +56,7 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
     {
         let mut context = Context { deployment, source, reader, findings: Vec::new() };
         binds::check(&mut context);
+        declared_hook::check(&mut context);
         moved::check(&mut context);
         names::check(&mut context);
         network::check(&mut context);

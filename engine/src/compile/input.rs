@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::hook::HookFile;
 use crate::address::Address;
 use crate::compose::ComposeFile;
 use crate::finding::{Finding, Suppressed};
@@ -66,6 +67,8 @@ pub struct CheckedDeployment {
     /// config.env as the laconic-so dialect reads it: name → value, in order, later duplicates win, empty ones dropped
     /// there. In the compose dialect it is `config:` itself, exactly. `$generate…$` values are in [`Self::generated`].
     pub config: Vec<ConfigVariable>,
+    /// The files of the hooks, by hook.
+    pub hook_files: BTreeMap<String, Vec<HookFile>>,
     /// `$generate:encoding:bytes$` values: name, encoding, bytes.
     pub generated: Vec<(String, String, u32)>,
 }

@@ -21,6 +21,7 @@ mod command;
 pub mod config_map;
 mod container;
 mod environment;
+mod hook;
 mod image;
 mod ingress;
 pub mod input;
@@ -41,6 +42,7 @@ pub use check::{CheckOutcome, check, host_path_volume_name};
 pub use cluster::{
     ClusterCompilation, ClusterInput, INGRESS_READY_PATCH, PlannedTenants, WishPlaces, compose_cluster, memlock_patch,
 };
+pub use hook::{HOOK_ANNOTATION, HookFile};
 pub use input::{CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout};
 pub use kind_config::kind_config;
 pub use lower::lower;

@@ -5,6 +5,7 @@ mod network;
 mod read_config_env;
 mod read_deployment;
 mod read_external;
+mod read_hook;
 mod read_spec;
 mod read_stack;
 mod required_version;
@@ -14,9 +15,9 @@ pub mod schema;
 mod tests;
 
 pub use model::{
-    DeployTo, DeploymentFile, Dialect, ExternalService, ExternalServiceKind, HttpProxy, KeyValue, Located,
-    RegistryCredentials, ResourceAmounts, ResourceBlock, Resources, Route, Scalar, ScalarKind, Security, ServicePorts,
-    Spec, Stack,
+    DeployTo, DeploymentFile, Dialect, ExternalService, ExternalServiceKind, Hook, HookPhase, HttpProxy, KeyValue,
+    Located, RegistryCredentials, ResourceAmounts, ResourceBlock, Resources, Route, Scalar, ScalarKind, Security,
+    ServicePorts, Spec, Stack,
 };
 pub use read_config_env::{ConfigEnv, read_config_env};
 pub use read_deployment::read_deployment_file;

@@ -273,8 +273,46 @@ pub struct Spec {
     pub suppress: Vec<(Located<String>, String)>,
     /// `required-version`, as written.
     pub required_version: Option<Located<String>>,
+    /// `hooks`, in order.
+    pub hooks: Vec<Hook>,
     /// `moved`: old name → new name of volumes and deployments.
     pub moved: Vec<(Located<String>, Located<String>)>,
+}
+
+/// When a hook runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HookPhase {
+    /// Before any workload is made or changed.
+    BeforeWorkloads,
+    /// When all workloads are ready.
+    #[default]
+    AfterWorkloads,
+}
+
+impl HookPhase {
+    /// The word in the spec.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::BeforeWorkloads => "before-workloads",
+            Self::AfterWorkloads => "after-workloads",
+        }
+    }
+}
+
+/// An entry of `hooks`: a program that runs when the deployment is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// Its name.
+    pub name: Located<String>,
+    /// `executable`: a path from the spec, or a bare name.
+    pub executable: Located<String>,
+    /// `arguments`.
+    pub arguments: Vec<Located<String>>,
+    /// `phase`.
+    pub phase: HookPhase,
+    /// `inputs`: paths from the spec.
+    pub inputs: Vec<Located<String>>,
 }
 
 /// stack.yml.

@@ -6,7 +6,7 @@ use super::schema::{
     self, AFFINITY_KEYS, MOVED_KEYS, PULL_POLICIES, REGISTRY_KEYS, SECURITY_KEYS, SPEC_KEYS, TARGETS, TOLERATION_KEYS,
 };
 use super::{
-    DeployTo, KeyValue, Located, RegistryCredentials, ScalarKind, Security, Spec, network, read_external,
+    DeployTo, KeyValue, Located, RegistryCredentials, ScalarKind, Security, Spec, network, read_external, read_hook,
     required_version, resources,
 };
 use crate::code::{Code, Severity};
@@ -94,6 +94,7 @@ fn read_key(decoder: &mut Decoder, spec: &mut Spec, key: &Node<'_>, value: &Node
             let finding = required.and_then(|required| required_version::check(required, env!("CARGO_PKG_VERSION")));
             decoder.findings.extend(finding);
         }
+        "hooks" => spec.hooks = read_hook::read_hooks(decoder, value),
         "moved" => spec.moved = moved(decoder, value),
         _ => match schema::section_of(name, schema::SPEC.keys) {
             Some(section) => decoder.misplaced_key(key, &section),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::hook::hook_files;
 use super::super::input::{CheckedDeployment, DeploymentSource, Layout};
 use super::{config, hook};
 use crate::code::Code;
@@ -133,7 +134,9 @@ impl<'a> Loader<'a> {
             }
         }
         drop(lookup);
+        let hook_files = spec.hooks.iter().map(|hook| (hook.name.value.clone(), hook_files(source, hook))).collect();
         Some(CheckedDeployment {
+            hook_files,
             name: source.name.clone(),
             directory: source.directory.clone(),
             compose_directory: folders.compose,

@@ -40,8 +40,12 @@ known! {
     TOLERATION_KEYS of TOLERATION;
     /// The keys of a move.
     MOVED_KEYS of MOVED;
+    /// The keys of a hook.
+    HOOK_KEYS of HOOK;
 }
 
+/// The words of a hook's `phase`.
+pub(crate) const PHASES: &[&str] = &["before-workloads", "after-workloads"];
 /// The words of `deploy-to`.
 pub(crate) const TARGETS: &[&str] = &["k8s-kind", "k8s"];
 /// The words of `image-pull-policy`.
@@ -84,7 +88,15 @@ pub(crate) const SPEC_TABLE: &[Key] = &[
     Key::new("ignore", Kind::List(&Kind::Text), "[deployment.spec.replicas]", "Fields that are left to others, such as the replicas under an autoscaler."),
     Key::new("suppress", Kind::Codes, "{LAC503: the tag is moved by our own pipeline}", "Codes of findings that are not reported, each with its reason. Refusals and consents are always reported."),
     Key::new("required-version", Kind::Scalar, "'>=0.1, <0.3'", "Which versions of laconic may plan it: `0.1` is any 0.1.").rules(&[Code::RequiredVersion]),
+    Key::new("hooks", Kind::Names(&Kind::Mapping(HOOK)), "{seed: {executable: ./hooks/seed.sh, phase: after-workloads}}", "Programs that run on this host when the deployment is applied, by name: once, and again when they or their inputs change.").rules(&[Code::StackHook]),
     Key::new("moved", Kind::List(&Kind::Mapping(MOVED)), "[{from: data, to: db-data}]", "Volumes and deployments that have another name now and are the same.").rules(&[Code::VolumeRenamed]),
+];
+
+pub(crate) const HOOK: &[Key] = &[
+    Key::new("executable", Kind::Text, "./hooks/seed.sh", "The program: a path from this file, copied into the deployment directory, or a bare name that is looked up in PATH.").required(),
+    Key::new("arguments", Kind::List(&Kind::Scalar), "[--fast]", "Its arguments. Everybody on the host can see them: no secrets."),
+    Key::new("phase", Kind::Word(PHASES), "after-workloads", "Before any pod is made or changed, or when all of them are ready.").or("after-workloads"),
+    Key::new("inputs", Kind::List(&Kind::Text), "[./hooks/seed.sql]", "Files that it reads, as paths from this file: copied too, and when one changes the program runs again."),
 ];
 
 pub(crate) const NETWORK: &[Key] = &[
