@@ -129,7 +129,10 @@ fn without_host(text: &str, host: &str) -> String {
         let names = line.contains(host);
         let mark = ["^", "-"].into_iter().find(|mark| named_before && line.contains(&mark.repeat(host.len())));
         match mark {
-            Some(mark) => result.push_str(&line.replacen(&mark.repeat(host.len()), &mark.repeat(PLACE.len()), 1)),
+            Some(mark) => {
+                let line = line.replacen(&mark.repeat(host.len()), &mark.repeat(PLACE.len()), 1);
+                result.push_str(&line.replace(host, PLACE));
+            }
             None => result.push_str(&line.replace(host, PLACE)),
         }
         named_before = names;
