@@ -1,5 +1,6 @@
 //! Compiling the deployments of a command, several at once, and saying everything that is wrong with them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use laconic_engine::address::Scope;
@@ -22,6 +23,8 @@ use crate::view::finding::{self, Texts};
 pub struct Compiled {
     /// In the order they were named; one with an error is missing.
     pub deployments: Vec<CompiledDeployment>,
+    /// The ones with an error, as far as that allows: for their agreement with the others.
+    pub tentative: Vec<CompiledDeployment>,
     /// What there is to say, each finding with the number of its compilation's texts.
     pub findings: Vec<(Finding, usize)>,
     /// What the specs ask not to report, as [`Self::findings`].
@@ -38,6 +41,15 @@ impl Compiled {
     /// The findings of one severity, or all.
     pub fn with_texts(&self) -> impl Iterator<Item = (&Finding, &Texts)> {
         self.findings.iter().filter_map(|(finding, texts)| Some((finding, self.texts.get(*texts)?)))
+    }
+
+    /// The deployments with those that have an error: what they have to do with each other is told all the same.
+    #[must_use]
+    pub fn together(&self) -> Cow<'_, [CompiledDeployment]> {
+        if self.tentative.is_empty() {
+            return Cow::Borrowed(&self.deployments);
+        }
+        Cow::Owned(self.deployments.iter().chain(&self.tentative).cloned().collect())
     }
 
     /// Adds findings about the deployments together; what one of them asks not to report is not reported.
@@ -73,6 +85,7 @@ pub fn compile_all(inputs: &[Input], offline: bool) -> Compiled {
     let compilations = in_parallel(inputs, |input| compile(&input.source, &input.reader(offline)));
     let mut compiled = Compiled {
         deployments: Vec::with_capacity(inputs.len()),
+        tentative: Vec::new(),
         findings: Vec::new(),
         suppressed: Vec::new(),
         suppressed_codes: BTreeMap::new(),
@@ -82,11 +95,13 @@ pub fn compile_all(inputs: &[Input], offline: bool) -> Compiled {
     let mut all = Texts::new();
     let mut digests = String::new();
     for (number, compilation) in compilations.into_iter().enumerate() {
-        let Compilation { deployment, findings, suppressed, suppressed_codes, texts, inputs_digest } = compilation;
+        let Compilation { deployment, tentative, findings, suppressed, suppressed_codes, texts, inputs_digest } =
+            compilation;
         let findings = without_unnamed_stack(findings);
         let several = inputs.len() > 1;
         let name = inputs.get(number).map(|input| input.source.name.as_str()).unwrap_or_default();
         compiled.deployments.extend(deployment);
+        compiled.tentative.extend(tentative);
         // With several deployments "spec.yml" alone does not say whose.
         let of_it = |mut finding: Finding| {
             if several && finding.subject.is_empty() {
@@ -103,7 +118,8 @@ pub fn compile_all(inputs: &[Input], offline: bool) -> Compiled {
         digests.push_str(&inputs_digest);
     }
     compiled.texts.push(all);
-    compiled.add_together(agree(&compiled.deployments));
+    let findings = agree(&compiled.together());
+    compiled.add_together(findings);
     compiled.inputs_digest = Digest::of_bytes(digests.as_bytes()).to_string();
     compiled
 }

@@ -20,7 +20,7 @@ pub fn run(session: &Session, arguments: &ValidateArgs) -> Result<Exit> {
     let inputs = locate(&session.common)?;
     let mut compiled = compile_all(&inputs, false);
     // What the deployments together make of their clusters, as far as the files tell.
-    let clusters = clusters(&compiled.deployments, &BTreeMap::new());
+    let clusters = clusters(&compiled.together(), &BTreeMap::new());
     compiled.add_together(clusters.into_values().flat_map(|cluster| cluster.findings).collect());
     let usual = if output.json { ValidateFormat::Json } else { ValidateFormat::Text };
     match arguments.format.unwrap_or(usual) {

@@ -34,6 +34,8 @@ use crate::spec::{DeployTo, Dialect};
 pub struct CheckOutcome {
     /// The checked deployment; `None` when a finding is an error.
     pub deployment: Option<CheckedDeployment>,
+    /// The deployment in spite of its errors, as far as its files could be read: for what it has to do with others.
+    pub in_spite: Option<CheckedDeployment>,
     /// The findings, in the order of files and lines.
     pub findings: Vec<Finding>,
     /// The text of every file that was read, by display name, for source snippets. Secrets in them are blotted out.
@@ -72,9 +74,10 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
             (file, place.line, place.column)
         })
     });
-    let mut deployment = deployment.filter(|_| !has_errors(&findings));
-    deployment.iter_mut().for_each(moved::restore_names);
-    CheckOutcome { deployment, findings, texts, inputs_digest, suppressed }
+    let mut is_judged = deployment.filter(|it| it.spec.deploy_to.is_some());
+    is_judged.iter_mut().for_each(moved::restore_names);
+    let (deployment, in_spite) = if has_errors(&findings) { (None, is_judged) } else { (is_judged, None) };
+    CheckOutcome { deployment, in_spite, findings, texts, inputs_digest, suppressed }
 }
 
 /// What the single checks share.

@@ -115,6 +115,8 @@ pub struct CompiledDeployment {
 pub struct Compilation {
     /// The compiled deployment; `None` when a finding is an error.
     pub deployment: Option<CompiledDeployment>,
+    /// What it would come to but for its errors, as far as they allow: for its agreement with others, and nothing else.
+    pub tentative: Option<CompiledDeployment>,
     /// The findings, in the order of files and lines.
     pub findings: Vec<Finding>,
     /// What the spec asks not to report.

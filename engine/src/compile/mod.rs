@@ -69,14 +69,20 @@ pub fn configmap_path(
 /// Checks and lowers one deployment.
 #[must_use]
 pub fn compile(source: &DeploymentSource, reader: &dyn SourceReader) -> Compilation {
-    let CheckOutcome { deployment, mut findings, texts, inputs_digest, suppressed: suppressed_codes } =
+    let CheckOutcome { deployment, in_spite, mut findings, texts, inputs_digest, suppressed: suppressed_codes } =
         check(source, reader);
-    let deployment = deployment.and_then(|checked| {
+    let (is_sound, checked) = (deployment.is_some(), deployment.or(in_spite));
+    let (mut deployment, mut tentative) = (None, None);
+    if let Some(checked) = checked {
         let (compiled, more) = lower(&checked, reader);
-        let has_errors = crate::finding::has_errors(&more);
+        let is_sound = is_sound && !crate::finding::has_errors(&more);
         findings.extend(more);
-        (!has_errors).then_some(compiled)
-    });
+        if is_sound {
+            deployment = Some(compiled);
+        } else {
+            tentative = Some(compiled);
+        }
+    }
     let (findings, suppressed) = crate::finding::suppress(findings, &suppressed_codes);
-    Compilation { deployment, findings, suppressed, suppressed_codes, texts, inputs_digest }
+    Compilation { deployment, tentative, findings, suppressed, suppressed_codes, texts, inputs_digest }
 }

@@ -64,8 +64,24 @@ fn lay(from: &Path, to: &Path, host: &str) {
     }
 }
 
+/// What a run of the binary gave, the temporary folder taken out.
+pub struct Ran {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: i32,
+}
+
 /// What `laconic validate` says of a fixture, with its exit code.
 pub fn laconic(fixture: &Path, more: &[&str]) -> String {
+    let Ran { mut stdout, stderr, code } = run(fixture, more);
+    if !stderr.is_empty() {
+        stdout.push_str(&format!("--- stderr\n{stderr}"));
+    }
+    format!("{stdout}(exit {code})\n")
+}
+
+/// Runs `laconic validate` on a fixture.
+pub fn run(fixture: &Path, more: &[&str]) -> Ran {
     let temporary = tempfile::tempdir().unwrap();
     let host = temporary.path().canonicalize().unwrap();
     let host_text = host.display().to_string();
@@ -100,13 +116,8 @@ pub fn laconic(fixture: &Path, more: &[&str]) -> String {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let mut text = String::from_utf8(output.stdout).unwrap();
-    let errors = String::from_utf8(output.stderr).unwrap();
-    if !errors.is_empty() {
-        text.push_str(&format!("--- stderr\n{errors}"));
-    }
-    text.push_str(&format!("(exit {})\n", output.status.code().unwrap_or(-1)));
-    without_host(&text, &host_text)
+    let text = |bytes: Vec<u8>| without_host(&String::from_utf8(bytes).unwrap(), &host_text);
+    Ran { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap_or(-1) }
 }
 
 /// The text without the temporary folder; the marks below a line that names it are as long as if it were `/place`.
@@ -118,7 +129,10 @@ fn without_host(text: &str, host: &str) -> String {
         let names = line.contains(host);
         let mark = ["^", "-"].into_iter().find(|mark| named_before && line.contains(&mark.repeat(host.len())));
         match mark {
-            Some(mark) => result.push_str(&line.replacen(&mark.repeat(host.len()), &mark.repeat(PLACE.len()), 1)),
+            Some(mark) => {
+                let line = line.replacen(&mark.repeat(host.len()), &mark.repeat(PLACE.len()), 1);
+                result.push_str(&line.replace(host, PLACE));
+            }
             None => result.push_str(&line.replace(host, PLACE)),
         }
         named_before = names;
