@@ -6,6 +6,7 @@
 
 pub mod docker;
 pub mod docker_host;
+pub mod git;
 pub mod kind;
 pub mod kubernetes;
 pub mod process;

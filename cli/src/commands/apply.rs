@@ -21,7 +21,7 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
         return saved(session, arguments, path);
     }
     let given = consents(&arguments.planning.consents);
-    let bound = arguments.carrying.expect_plan.is_some() || arguments.rehearse;
+    let bound = arguments.carrying.is_bound() || arguments.rehearse;
     let wanted = Wanted {
         mode: Mode::Apply,
         offline: false,
@@ -30,6 +30,9 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
         command: "apply",
     };
     let mut planned = make(session, &wanted)?;
+    if !planned.forbidden.is_empty() {
+        return Err(Problem::Forbidden { codes: planned.forbidden });
+    }
     let host = planned.take_host()?;
     let order = Order {
         plan: planned.plan,

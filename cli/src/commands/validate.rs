@@ -21,6 +21,9 @@ pub fn run(session: &Session, arguments: &ValidateArgs) -> Result<Exit> {
     for cluster in clusters.into_values() {
         compiled.findings.extend(cluster.findings.into_iter().map(|finding| (finding, together)));
     }
+    if let Some(open) = &inputs.repository {
+        open.judge(&mut compiled.findings);
+    }
     let errors = compiled.errors();
     let warnings = compiled.findings.iter().filter(|(finding, _)| finding.severity == Severity::Warning).count();
     if output.json {

@@ -5,6 +5,7 @@ mod config;
 mod load;
 mod names;
 mod network;
+mod shared;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 pub use binds::{MAX_BIND_BYTES, host_path_volume_name};
 
-use super::input::{CheckedDeployment, DeploymentSource};
+use super::input::{CheckedDeployment, DeploymentSource, SharedCluster};
 use crate::code::Severity;
 use crate::compose::{ComposeFile, Service};
 use crate::finding::{Finding, has_errors};
@@ -38,7 +39,13 @@ pub struct CheckOutcome {
 /// Reads and checks the files of one deployment.
 #[must_use]
 pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutcome {
-    let mut loader = load::Loader::new(reader, &source.shown_directory);
+    check_shared(source, &SharedCluster::default(), reader)
+}
+
+/// Reads and checks the files of one deployment of a repository, with what it says of the deployment's cluster.
+#[must_use]
+pub fn check_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &dyn SourceReader) -> CheckOutcome {
+    let mut loader = load::Loader::new(reader, &source.shown_directory, shared);
     let deployment = loader.load(source);
     let load::Loader { mut findings, texts, order, digests, .. } = loader;
     let inputs_digest = load::digest_of(&digests);

@@ -31,20 +31,24 @@ pub mod naming;
 mod pod;
 mod secret;
 mod service;
+mod shared;
 pub mod tenant;
 mod topology;
 mod volume;
 pub mod workload;
 
 pub use agree::agree;
-pub use check::{CheckOutcome, check, host_path_volume_name};
+pub use check::{CheckOutcome, check, check_shared, host_path_volume_name};
 pub use cluster::{
     ClusterCompilation, ClusterInput, INGRESS_READY_PATCH, PlannedTenants, WishPlaces, compose_cluster, memlock_patch,
 };
-pub use input::{CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout};
+pub use input::{
+    CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout, SharedCluster,
+};
 pub use kind_config::kind_config;
 pub use lower::lower;
 pub use pod::HIGH_MEMLOCK;
+pub use shared::agree_on_clusters;
 
 use crate::source::SourceReader;
 use crate::spec::Located;
@@ -67,7 +71,13 @@ pub fn configmap_path(
 /// Checks and lowers one deployment.
 #[must_use]
 pub fn compile(source: &DeploymentSource, reader: &dyn SourceReader) -> Compilation {
-    let CheckOutcome { deployment, mut findings, texts, inputs_digest } = check(source, reader);
+    compile_shared(source, &SharedCluster::default(), reader)
+}
+
+/// Checks and lowers one deployment of a repository, with what it says of the deployment's cluster.
+#[must_use]
+pub fn compile_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &dyn SourceReader) -> Compilation {
+    let CheckOutcome { deployment, mut findings, texts, inputs_digest } = check_shared(source, shared, reader);
     let deployment = deployment.and_then(|checked| {
         let (compiled, more) = lower(&checked, reader);
         let has_errors = crate::finding::has_errors(&more);
