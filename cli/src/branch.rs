@@ -67,6 +67,7 @@ pub fn make_since(session: &Session, wanted: &Wanted<'_>, revision: &str) -> Res
         live_secrets: laconic_engine::secret::SecretValues::new(),
         host: None,
         left_out: Vec::new(),
+        inputs,
         forbidden,
     })
 }

@@ -21,6 +21,7 @@ pub mod revision;
 pub mod secret_values;
 pub mod session;
 pub mod sources;
+pub mod syncing;
 pub mod view;
 pub mod wire;
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::args::Planning;
 use crate::compiling::{Compiled, compile_or_complain, in_parallel};
 use crate::error::{Problem, Result};
-use crate::inputs::{Input, directories, locate};
+use crate::inputs::{Input, Inputs, directories, locate};
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
 use crate::view::finding::Texts;
@@ -59,6 +59,8 @@ pub struct Planned {
     pub host: Option<Host>,
     /// The deployments of the repository that have no directory here and are not applied.
     pub left_out: Vec<String>,
+    /// Where the files it was made from are.
+    pub inputs: Inputs,
     /// The codes of warnings that the repository's policy forbids.
     pub forbidden: Vec<String>,
 }
@@ -81,7 +83,7 @@ impl Planned {
 /// Everything that keeps one from being made; findings of severity error were printed by then.
 pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let inputs = locate(&session.common)?;
-    let left_out: Vec<String> =
+    let mut left_out: Vec<String> =
         inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.clone()).collect();
     // Of a repository, the deployments that are here are acted on.
     let acts = matches!(wanted.command, "apply" | "destroy" | "import");
@@ -94,6 +96,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let mut compiled = compile_or_complain(session, &inputs, wanted.offline)?;
     let texts = compiled.all_texts();
     let labels = inputs.repository.as_ref().map(|open| open.labels(&compiled.deployments)).unwrap_or_default();
+    left_out.retain(|name| compiled.deployments.iter().any(|deployment| deployment.name == *name));
     if (acts || wanted.command == "drift") && inputs.repository.is_some() && !left_out.is_empty() {
         compiled.deployments.retain(|deployment| !left_out.contains(&deployment.name));
         say_left_out(session, &left_out);
@@ -101,6 +104,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let mut directories = directories(&inputs);
     let store = session.wire.store(&directories);
     let mut input = gather(session, &inputs, compiled, wanted, &store)?;
+    name_clusters(&mut input.consents, &labels);
     input.cluster_labels = labels;
     input.suppressed = inputs.repository.as_ref().map(|open| open.suppressed()).unwrap_or_default();
     let host = match simulated {
@@ -141,7 +145,18 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     // The process ends soon: giving thousands of objects back one by one costs more than it is worth.
     std::mem::forget(input);
     let forbidden = inputs.repository.as_ref().map(|open| open.forbidden(&plan.findings)).unwrap_or_default();
-    Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host, left_out, forbidden })
+    Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host, left_out, inputs, forbidden })
+}
+
+/// A consent to what laconic.yml calls a cluster is one to that cluster: a pull request knows no other name of it.
+fn name_clusters(consents: &mut BTreeSet<Consent>, labels: &BTreeMap<String, String>) {
+    for (id, label) in labels {
+        for of in [Consent::Recreate, Consent::ClusterDelete] {
+            if consents.contains(&of(label.clone())) {
+                consents.insert(of(id.clone()));
+            }
+        }
+    }
 }
 
 /// Deployments that are in the repository and not on this host.

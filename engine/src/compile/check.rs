@@ -47,7 +47,7 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
 pub fn check_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &dyn SourceReader) -> CheckOutcome {
     let mut loader = load::Loader::new(reader, &source.shown_directory, shared);
     let deployment = loader.load(source);
-    let load::Loader { mut findings, texts, order, digests, .. } = loader;
+    let load::Loader { mut findings, mut shared_findings, texts, order, digests, .. } = loader;
     let inputs_digest = load::digest_of(&digests);
     if let Some(deployment) = &deployment
         && deployment.spec.deploy_to.is_some()
@@ -60,6 +60,8 @@ pub fn check_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &
         workloads::check(&mut context);
         findings.append(&mut context.findings);
     }
+    let is_wrong = has_errors(&findings);
+    findings.append(&mut shared_findings);
     // Files in the order in which they were read, and lines within them.
     findings.sort_by_cached_key(|finding| {
         finding.place.as_ref().map(|place| {
@@ -67,7 +69,7 @@ pub fn check_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &
             (file, place.line, place.column)
         })
     });
-    let deployment = deployment.filter(|_| !has_errors(&findings));
+    let deployment = deployment.filter(|_| !is_wrong);
     CheckOutcome { deployment, findings, texts, inputs_digest }
 }
 

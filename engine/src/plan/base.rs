@@ -30,11 +30,19 @@ pub fn plan_against(base: &[CompiledDeployment], mut input: PlanInput) -> Plan {
     // Each round loads forms that were not loaded before, of which there are so many at most.
     for _ in 0..=forms.len() {
         match plan_or_requirements(&input) {
-            Ok(plan) => return plan,
+            Ok(plan) => return without_doubts(plan),
             Err(requirements) => fulfil(&mut input, &forms, &requirements),
         }
     }
-    crate::plan::plan(&input)
+    without_doubts(crate::plan::plan(&input))
+}
+
+/// That nobody looked is said of the whole plan.
+fn without_doubts(mut plan: Plan) -> Plan {
+    for change in &mut plan.changes {
+        change.assumed = false;
+    }
+    plan
 }
 
 /// Recorded forms by digest: most are never looked at, because a digest says that nothing changed.
@@ -115,8 +123,15 @@ fn left_behind(base: &[CompiledDeployment], now: &[CompiledDeployment]) -> Vec<F
         .filter(|deployment| !stays(&deployment.name))
         .map(|deployment| {
             let volumes: Vec<&str> = deployment.volumes.keys().map(String::as_str).collect();
-            let kept = if volumes.is_empty() { String::new() } else { format!(" with volumes {}", volumes.join(", ")) };
-            let message = format!("`{}` is no longer here, and is not taken down by that{kept}", deployment.name);
+            let kept = if volumes.is_empty() {
+                String::new()
+            } else {
+                format!(", its volumes {} included", volumes.join(", "))
+            };
+            let message = format!(
+                "`{}` is not in this revision any more, and nothing takes it down by itself{kept}",
+                deployment.name
+            );
             Finding::new(Code::LeftBehind, message)
                 .about(&deployment.name)
                 .help("take it down on its host before this is merged: laconic destroy --dir DIR")

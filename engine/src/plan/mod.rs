@@ -6,6 +6,8 @@ pub mod blast_radius;
 pub mod cascade;
 pub mod change;
 pub mod change_set;
+#[cfg(test)]
+mod change_set_tests;
 pub mod change_writer;
 pub mod danger;
 pub mod danger_cluster;

@@ -21,6 +21,8 @@ pub(super) struct Loader<'a> {
     shown_directory: &'a str,
     shared: &'a SharedCluster,
     pub(super) findings: Vec<Finding>,
+    /// What is said of the shared cluster; it keeps nothing from being compiled.
+    pub(super) shared_findings: Vec<Finding>,
     pub(super) texts: BTreeMap<Arc<str>, Arc<str>>,
     /// The files in the order of reading.
     pub(super) order: Vec<Arc<str>>,
@@ -88,6 +90,7 @@ impl<'a> Loader<'a> {
             shown_directory,
             shared,
             findings: Vec::new(),
+            shared_findings: Vec::new(),
             texts: BTreeMap::new(),
             order: Vec::new(),
             digests: BTreeMap::new(),
@@ -148,7 +151,7 @@ impl<'a> Loader<'a> {
             self.texts.insert(file, text.into());
         }
         self.findings.extend(findings);
-        shared::share(&mut spec, self.shared, &mut self.findings);
+        shared::share(&mut spec, self.shared, &mut self.shared_findings);
         Some(spec)
     }
 
