@@ -55,7 +55,8 @@ pub struct Order<'a> {
     pub rehearsal: Option<BTreeMap<Scope, State>>,
 }
 
-/// The consents that count: all of them at a terminal, with a plan file or with `--expect-plan`; none otherwise.
+/// The consents that count: all of them at a terminal, with a plan file, with `--expect-plan` or with `--expect-change`;
+/// none otherwise.
 #[must_use]
 pub fn counting(given: BTreeSet<Consent>, session: &Session, bound: bool) -> BTreeSet<Consent> {
     if bound || session.output.interactive { given } else { BTreeSet::new() }
@@ -81,6 +82,7 @@ pub fn carry_out(session: &Session, mut order: Order<'_>, given: &BTreeSet<Conse
         let found = short_id(&order.plan.id).to_owned();
         return Err(Problem::OtherPlan { expected: expected.clone(), found });
     }
+    expect_change(&order)?;
     ask_consents(session, &mut order.plan)?;
     refuse(&order.plan, given)?;
     if !order.plan.has_work() {
@@ -95,6 +97,24 @@ pub fn carry_out(session: &Session, mut order: Order<'_>, given: &BTreeSet<Conse
         Some(states) => rehearse(session, &order, states),
         None => really(session, &order),
     }
+}
+
+/// The files change what somebody looked at, and nothing else.
+fn expect_change(order: &Order<'_>) -> Result<()> {
+    let Some(expected) = &order.carrying.expect_change else { return Ok(()) };
+    let plan = &order.plan;
+    if expected.len() >= SHORTEST_ID && plan.change_id.starts_with(expected.as_str()) {
+        return Ok(());
+    }
+    let changes = plan
+        .change_set
+        .iter()
+        .map(|one| {
+            let paths = if one.paths.is_empty() { String::new() } else { format!(": {}", one.paths.join(", ")) };
+            format!("{} {}{paths}", one.action.symbol(), one.address)
+        })
+        .collect();
+    Err(Problem::OtherChange { expected: expected.clone(), found: plan.change_id.clone(), changes })
 }
 
 /// The targets of which nothing could be seen, and why.

@@ -220,6 +220,9 @@ pub struct PlanArgs {
     /// Save the plan to this file, for `apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Plan what this branch changes since it left that git revision; needs no state, no cluster and no secrets
+    #[arg(long, value_name = "GIT-REF", conflicts_with_all = ["out", "destroy"])]
+    pub base: Option<String>,
     /// Plan to take the deployment down
     #[arg(long)]
     pub destroy: bool,
@@ -246,6 +249,9 @@ pub struct Carrying {
     /// Go ahead only if the plan has this id
     #[arg(long, value_name = "ID")]
     pub expect_plan: Option<String>,
+    /// Go ahead only if the files change what `plan --base` showed under this change id
+    #[arg(long, value_name = "ID")]
+    pub expect_change: Option<String>,
     /// How many steps are in hand at once
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parallelism: u16,
@@ -258,6 +264,14 @@ pub struct Carrying {
     /// How long an object is waited for: 90s, 5m, 1h
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration)]
     pub timeout: Duration,
+}
+
+impl Carrying {
+    /// Whether a consent given here is given to what was looked at.
+    #[must_use]
+    pub const fn is_bound(&self) -> bool {
+        self.expect_plan.is_some() || self.expect_change.is_some()
+    }
 }
 
 /// Arguments of `apply`.

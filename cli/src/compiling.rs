@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use laconic_engine::address::Scope;
-use laconic_engine::code::Severity;
+use laconic_engine::code::{Code, Severity};
 use laconic_engine::compile::{
-    ClusterCompilation, ClusterInput, Compilation, CompiledDeployment, agree, compile, compose_cluster,
+    ClusterCompilation, ClusterInput, Compilation, CompiledDeployment, agree, agree_on_clusters, compile_shared,
+    compose_cluster,
 };
 use laconic_engine::finding::{Finding, Suppressed, suppress};
 use laconic_engine::resource::Resource;
@@ -14,7 +16,7 @@ use laconic_engine::state::State;
 use laconic_engine::value::Digest;
 
 use crate::error::{Problem, Result};
-use crate::inputs::{Input, without_unnamed_stack};
+use crate::inputs::{Input, Inputs, without_unnamed_stack};
 use crate::session::Session;
 use crate::view::finding::{self, Texts};
 
@@ -81,8 +83,8 @@ impl Compiled {
 
 /// Compiles the deployments, on all cores, and checks that they agree.
 #[must_use]
-pub fn compile_all(inputs: &[Input], offline: bool) -> Compiled {
-    let compilations = in_parallel(inputs, |input| compile(&input.source, &input.reader(offline)));
+pub fn compile_all(inputs: &Inputs, offline: bool) -> Compiled {
+    let compilations = compile_each(inputs, offline);
     let mut compiled = Compiled {
         deployments: Vec::with_capacity(inputs.len()),
         tentative: Vec::new(),
@@ -95,9 +97,13 @@ pub fn compile_all(inputs: &[Input], offline: bool) -> Compiled {
     let mut all = Texts::new();
     let mut digests = String::new();
     for (number, compilation) in compilations.into_iter().enumerate() {
-        let Compilation { deployment, tentative, findings, suppressed, suppressed_codes, texts, inputs_digest } =
+        let Compilation { mut deployment, mut tentative, findings, suppressed, suppressed_codes, texts, inputs_digest } =
             compilation;
-        let findings = without_unnamed_stack(findings);
+        let mut findings = without_unnamed_stack(findings);
+        if inputs.repository.is_some() && findings.iter().any(|finding| finding.code == Code::NotKubernetes) {
+            findings = skipped(findings);
+            (deployment, tentative) = (None, None);
+        }
         let several = inputs.len() > 1;
         let name = inputs.get(number).map(|input| input.source.name.as_str()).unwrap_or_default();
         compiled.deployments.extend(deployment);
@@ -120,8 +126,58 @@ pub fn compile_all(inputs: &[Input], offline: bool) -> Compiled {
     compiled.texts.push(all);
     let findings = agree(&compiled.together());
     compiled.add_together(findings);
+    if let Some(open) = &inputs.repository {
+        let together = compiled.texts.len() - 1;
+        // Its places are in what every deployment says of its cluster.
+        for texts in &mut compiled.texts {
+            texts.insert(Arc::clone(&open.repository.file), Arc::clone(&open.text));
+        }
+        let clusters = agree_on_clusters(&open.repository, &compiled.together());
+        let mut all: Vec<(Finding, usize)> =
+            open.findings.iter().cloned().chain(clusters).map(|finding| (finding, together)).collect();
+        all.append(&mut compiled.findings);
+        compiled.findings = all;
+        open.judge(&mut compiled.findings);
+        digests.push_str(&Digest::of_bytes(open.text.as_bytes()).to_string());
+    }
     compiled.inputs_digest = Digest::of_bytes(digests.as_bytes()).to_string();
     compiled
+}
+
+/// Compiles each; what is read from revisions is fetched for all of them at once, as often as more is asked for.
+fn compile_each(inputs: &[Input], offline: bool) -> Vec<Compilation> {
+    let one = |input: &Input| compile_shared(&input.source, &input.shared, &input.reader(offline));
+    let mut compilations = in_parallel(inputs, one);
+    let from_revisions: Vec<usize> = (0..inputs.len())
+        .filter(|index| inputs.get(*index).is_some_and(|it| it.revisions().next().is_some()))
+        .collect();
+    loop {
+        // Without threads nothing more is fetched; what is missing is then said to be.
+        let mut is_more = false;
+        for revision in inputs.iter().flat_map(Input::revisions) {
+            is_more |= revision.tree.fetch().unwrap_or(false);
+        }
+        if !is_more {
+            return compilations;
+        }
+        let again = in_parallel(&from_revisions, |index| inputs.get(*index).map(one));
+        for (index, compilation) in from_revisions.iter().zip(again) {
+            if let (Some(place), Some(compilation)) = (compilations.get_mut(*index), compilation) {
+                *place = compilation;
+            }
+        }
+    }
+}
+
+/// What there is to say of a deployment that is none of ours: that it is left out, and nothing else.
+fn skipped(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut left_out: Vec<Finding> =
+        findings.into_iter().filter(|finding| finding.code == Code::NotKubernetes).collect();
+    for finding in &mut left_out {
+        finding.severity = Severity::Warning;
+        finding.message.push_str("; the deployment is skipped");
+    }
+    left_out
 }
 
 /// Does the same with each of many, on all cores; the results are in the order of the items.
@@ -133,7 +189,7 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync)
 ///
 /// # Errors
 /// [`Problem::InvalidInput`] after everything was said.
-pub fn compile_or_complain(session: &Session, inputs: &[Input], offline: bool) -> Result<Compiled> {
+pub fn compile_or_complain(session: &Session, inputs: &Inputs, offline: bool) -> Result<Compiled> {
     let compiled = compile_all(inputs, offline);
     match compiled.errors() {
         0 => Ok(compiled),

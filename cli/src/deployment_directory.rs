@@ -15,7 +15,7 @@ use crate::error::{Problem, Result, file};
 use crate::view::yaml;
 
 /// The entries of a deployment directory that come from spec and stack. Everything else in it is somebody's.
-const OURS: [&str; 10] = [
+pub const OURS: [&str; 10] = [
     "spec.yml",
     "stack.yml",
     "deployment.yml",

@@ -161,6 +161,48 @@ pub enum Problem {
         /// What came out.
         found: String,
     },
+    /// `--expect-change` names another change of the files.
+    OtherChange {
+        /// What was expected.
+        expected: String,
+        /// What came out.
+        found: String,
+        /// What the files change, one line for each resource.
+        changes: Vec<String>,
+    },
+    /// Warnings that the repository's policy forbids; they were printed with the plan.
+    Forbidden {
+        /// Their codes.
+        codes: Vec<String>,
+    },
+    /// git does not do what it is asked for a base revision.
+    Git {
+        /// The revision.
+        revision: String,
+        /// What went wrong.
+        error: crate::wire::GitError,
+    },
+    /// A base revision that is none.
+    NoRevision {
+        /// As given.
+        revision: String,
+        /// Where it was looked for.
+        repository: PathBuf,
+    },
+    /// A directory that is not in the git repository of the others.
+    OutsideRepository {
+        /// The directory.
+        directory: PathBuf,
+        /// The repository.
+        repository: PathBuf,
+    },
+    /// A base revision with errors, which were printed.
+    InvalidBase {
+        /// What people call it.
+        base: String,
+        /// How many errors.
+        errors: usize,
+    },
     /// The plan is refused; it was printed.
     Refused {
         /// The consents that are missing, as flags.
@@ -281,6 +323,7 @@ impl Problem {
             Self::Refused { .. } | Self::ConsentNotBound { .. } | Self::Apply(ApplyError::Refused) => Exit::Refused,
             Self::StalePlan { .. }
             | Self::OtherPlan { .. }
+            | Self::OtherChange { .. }
             | Self::State(StateError::Locked { .. } | StateError::Stale { .. })
             | Self::Apply(ApplyError::Stale(_))
             | Self::Incomplete { stale: true, .. } => Exit::LockedOrStale,
@@ -296,7 +339,7 @@ impl Problem {
             Self::State(StateError::Damaged { .. } | StateError::Newer { .. } | StateError::Foreign { .. }) => {
                 Some("LAC801")
             }
-            Self::StalePlan { .. } | Self::OtherPlan { .. } => Some("LAC803"),
+            Self::StalePlan { .. } | Self::OtherPlan { .. } | Self::OtherChange { .. } => Some("LAC803"),
             Self::ManyClusters { .. } => Some("LAC406"),
             _ => None,
         }

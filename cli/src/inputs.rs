@@ -1,11 +1,15 @@
 //! Which deployments a command is about, and where their files are.
 
+mod pin;
+pub mod repository;
+
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use laconic_engine::compile::{DeploymentSource, Layout};
+use laconic_engine::compile::{DeploymentSource, Layout, SharedCluster};
 use laconic_engine::finding::Finding;
 use laconic_engine::source::{SourceReader as _, join_path, normalize_path};
 use laconic_engine::spec::{read_deployment_file, read_spec};
@@ -13,6 +17,7 @@ use laconic_engine::spec::{read_deployment_file, read_spec};
 use crate::args::Common;
 use crate::compiling::in_parallel;
 use crate::error::{Problem, Result, file};
+use crate::revision::{InputReader, RevisionSources};
 use crate::sources::DiskSources;
 
 /// One deployment a command is about.
@@ -26,26 +31,77 @@ pub struct Input {
     pub given: Vec<PathBuf>,
     /// The deployment directory, when there is one.
     pub directory: Option<PathBuf>,
+    /// What its repository says of the cluster it shares.
+    pub shared: SharedCluster,
+    /// The revision its files are read from; `None` for those on the disk.
+    pub revision: Option<RevisionSources>,
+    /// The files of its pinned stack, and what their paths begin with.
+    pub pinned: Option<(String, RevisionSources)>,
 }
 
 impl Input {
+    /// A deployment whose files are on the disk.
+    #[must_use]
+    pub fn on_disk(source: DeploymentSource, root: PathBuf, given: Vec<PathBuf>, directory: Option<PathBuf>) -> Self {
+        let shared = SharedCluster::default();
+        Self { source, root, given, directory, shared, revision: None, pinned: None }
+    }
+
     /// A reader for its files.
     #[must_use]
-    pub fn reader(&self, offline: bool) -> DiskSources {
-        let reader = DiskSources::new(&self.root);
-        if offline { reader.only(&self.given) } else { reader }
+    pub fn reader(&self, offline: bool) -> InputReader {
+        let disk = DiskSources::new(&self.root);
+        let disk = if offline { disk.only(&self.given) } else { disk };
+        InputReader { disk, revision: self.revision.clone(), pinned: self.pinned.clone() }
+    }
+
+    /// The revisions that its files are read from.
+    pub fn revisions(&self) -> impl Iterator<Item = &RevisionSources> {
+        self.revision.iter().chain(self.pinned.iter().map(|(_, sources)| sources))
     }
 }
 
-/// The deployments the command line names, or the one around the current directory.
+/// The deployments a command is about, and the repository that names them.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// In the order in which they are named.
+    pub list: Vec<Input>,
+    /// The repository, when there is one.
+    pub repository: Option<Arc<repository::OpenRepository>>,
+}
+
+impl From<Vec<Input>> for Inputs {
+    fn from(list: Vec<Input>) -> Self {
+        Self { list, repository: None }
+    }
+}
+
+impl Deref for Inputs {
+    type Target = [Input];
+
+    fn deref(&self) -> &[Input] {
+        &self.list
+    }
+}
+
+/// The deployments the command line names, those of the repository around the current directory, or the one around it.
 ///
 /// # Errors
 /// Directories and files that are not what they should be.
-pub fn locate(common: &Common) -> Result<Vec<Input>> {
+pub fn locate(common: &Common) -> Result<Inputs> {
     if let Some(spec_file) = &common.spec_file {
-        return Ok(vec![from_spec(spec_file, common.stack.as_deref(), common.dirs.first().map(PathBuf::as_path))?]);
+        let directory = common.dirs.first().map(PathBuf::as_path);
+        return Ok(vec![from_spec(spec_file, common.stack.as_deref(), directory)?].into());
     }
     let directories = if common.dirs.is_empty() { vec![search_upward()?] } else { common.dirs.clone() };
+    if let [directory] = directories.as_slice()
+        && is_repository(directory)
+    {
+        let root = fs::canonicalize(directory).map_err(file(directory, "read"))?;
+        // Whoever stands below it sees the way up.
+        let shown = if common.dirs.is_empty() { way_up(directory) } else { shown(directory) };
+        return Ok(repository::open(&root, &shown, None)?.unwrap_or_default());
+    }
     let mut inputs = Vec::with_capacity(directories.len());
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for input in in_parallel(&directories, |directory| from_directory(directory)) {
@@ -60,7 +116,30 @@ pub fn locate(common: &Common) -> Result<Vec<Input>> {
         }
         inputs.push(input);
     }
-    Ok(inputs)
+    Ok(inputs.into())
+}
+
+/// Whether a directory is an operator's repository and no deployment.
+fn is_repository(directory: &Path) -> bool {
+    directory.join(repository::FILE).is_file() && !is_deployment(directory)
+}
+
+fn is_deployment(directory: &Path) -> bool {
+    directory.join("spec.yml").is_file() && directory.join("deployment.yml").is_file()
+}
+
+/// A directory above the current one as a path from there; nothing for the current one itself.
+fn way_up(directory: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let steps = here.strip_prefix(directory).map_or(0, |below| below.components().count());
+    vec![".."; steps].join("/")
+}
+
+/// The directory of a deployment that has none yet. It is absolute, as every directory of a deployment is, and is named
+/// nowhere else, so that a real one can be told to stand in its place.
+#[must_use]
+pub fn unknown_directory(name: &str) -> String {
+    format!("/known-after-create/{name}")
 }
 
 /// The deployment directories by deployment name.
@@ -71,7 +150,7 @@ pub fn directories(inputs: &[Input]) -> BTreeMap<String, PathBuf> {
 
 fn search_upward() -> Result<PathBuf> {
     let from = std::env::current_dir().map_err(file(Path::new("."), "read"))?;
-    let found = from.ancestors().find(|path| path.join("spec.yml").is_file() && path.join("deployment.yml").is_file());
+    let found = from.ancestors().find(|path| is_deployment(path) || path.join(repository::FILE).is_file());
     found.map(Path::to_owned).ok_or(Problem::NoDeployment { from })
 }
 
@@ -92,7 +171,7 @@ fn from_directory(directory: &Path) -> Result<Input> {
         shown_directory: shown(directory),
         layout: Layout::Directory,
     };
-    Ok(Input { source, given: vec![real.clone()], directory: Some(real.clone()), root: real })
+    Ok(Input::on_disk(source, real.clone(), vec![real.clone()], Some(real)))
 }
 
 /// The directory as findings name it: as it was given; nothing for the one we are in.
@@ -120,7 +199,11 @@ fn from_spec(spec_file: &Path, stack: Option<&Path>, directory: Option<&Path>) -
             }
             (base_name(&real), identity, real.display().to_string(), Some(real))
         }
-        None => (name_of_spec(spec_file), None, String::new(), None),
+        None => {
+            let name = name_of_spec(spec_file);
+            let unknown = unknown_directory(&name);
+            (name, None, unknown, None)
+        }
     };
     let spec_directory = absolute(&root, spec_file.parent().unwrap_or(Path::new("")));
     let stack_root = absolute(&root, &Path::new(&stack).join("../.."));
@@ -133,7 +216,7 @@ fn from_spec(spec_file: &Path, stack: Option<&Path>, directory: Option<&Path>) -
     };
     let mut given = vec![spec_directory, stack_root];
     given.extend(real.clone());
-    Ok(Input { source, root, given, directory: real })
+    Ok(Input::on_disk(source, root, given, real))
 }
 
 /// Who the deployment in a directory is; `None` when its deployment.yml cannot be read.
@@ -167,7 +250,7 @@ fn name_of_spec(spec_file: &Path) -> String {
 }
 
 /// The folder of a stack that nobody names. Nothing is there, so that the spec's own findings are all there is to say.
-const UNNAMED: &str = "(no stack)";
+pub(crate) const UNNAMED: &str = "(no stack)";
 
 /// The findings without the one about the folder of a stack that nobody names.
 #[must_use]

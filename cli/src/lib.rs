@@ -5,6 +5,7 @@
 
 pub mod applying;
 pub mod args;
+pub mod branch;
 pub mod clock;
 pub mod commands;
 pub mod compiling;
@@ -16,9 +17,11 @@ pub mod inputs;
 pub mod output;
 pub mod plan_file;
 pub mod planning;
+pub mod revision;
 pub mod secret_values;
 pub mod session;
 pub mod sources;
+pub mod syncing;
 pub mod view;
 pub mod wire;
 

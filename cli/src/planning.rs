@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::args::Planning;
 use crate::compiling::{Compiled, compile_or_complain, in_parallel};
 use crate::error::{Problem, Result};
-use crate::inputs::{Input, directories, locate};
+use crate::inputs::{Input, Inputs, directories, locate};
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
 use crate::view::finding::Texts;
@@ -57,6 +57,12 @@ pub struct Planned {
     pub live_secrets: SecretValues,
     /// The world, when somebody looked.
     pub host: Option<Host>,
+    /// The deployments of the repository that have no directory here and are not applied.
+    pub left_out: Vec<String>,
+    /// Where the files it was made from are.
+    pub inputs: Inputs,
+    /// The codes of warnings that the repository's policy forbids.
+    pub forbidden: Vec<String>,
 }
 
 impl Planned {
@@ -77,17 +83,30 @@ impl Planned {
 /// Everything that keeps one from being made; findings of severity error were printed by then.
 pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let inputs = locate(&session.common)?;
-    if matches!(wanted.command, "apply" | "destroy" | "import") && inputs.iter().any(|input| input.directory.is_none())
-    {
+    let mut left_out: Vec<String> =
+        inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.clone()).collect();
+    // Of a repository, the deployments that are here are acted on.
+    let acts = matches!(wanted.command, "apply" | "destroy" | "import");
+    let is_nobody = inputs.repository.is_none() || left_out.len() == inputs.len();
+    if acts && is_nobody && !left_out.is_empty() {
         return Err(Problem::NoIdentity { command: wanted.command });
     }
     // Before anything is compiled: a wrong flag is said at once.
     let simulated = if wanted.offline { None } else { session.wire.simulated_host()? };
-    let compiled = compile_or_complain(session, &inputs, wanted.offline)?;
+    let mut compiled = compile_or_complain(session, &inputs, wanted.offline)?;
     let texts = compiled.all_texts();
+    let labels = inputs.repository.as_ref().map(|open| open.labels(&compiled.deployments)).unwrap_or_default();
+    left_out.retain(|name| compiled.deployments.iter().any(|deployment| deployment.name == *name));
+    if (acts || wanted.command == "drift") && inputs.repository.is_some() && !left_out.is_empty() {
+        compiled.deployments.retain(|deployment| !left_out.contains(&deployment.name));
+        say_left_out(session, &left_out);
+    }
     let mut directories = directories(&inputs);
     let store = session.wire.store(&directories);
     let mut input = gather(session, &inputs, compiled, wanted, &store)?;
+    name_clusters(&mut input.consents, &labels);
+    input.cluster_labels = labels;
+    input.suppressed = inputs.repository.as_ref().map(|open| open.suppressed()).unwrap_or_default();
     let host = match simulated {
         Some(simulated) => Some(Host::Simulated(Box::new(simulated))),
         None if wanted.offline => None,
@@ -125,7 +144,26 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let states = std::mem::take(&mut input.states);
     // The process ends soon: giving thousands of objects back one by one costs more than it is worth.
     std::mem::forget(input);
-    Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host })
+    let forbidden = inputs.repository.as_ref().map(|open| open.forbidden(&plan.findings)).unwrap_or_default();
+    Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host, left_out, inputs, forbidden })
+}
+
+/// A consent to what laconic.yml calls a cluster is one to that cluster: a pull request knows no other name of it.
+fn name_clusters(consents: &mut BTreeSet<Consent>, labels: &BTreeMap<String, String>) {
+    for (id, label) in labels {
+        for of in [Consent::Recreate, Consent::ClusterDelete] {
+            if consents.contains(&of(label.clone())) {
+                consents.insert(of(id.clone()));
+            }
+        }
+    }
+}
+
+/// Deployments that are in the repository and not on this host.
+fn say_left_out(session: &Session, names: &[String]) {
+    let names: Vec<String> = names.iter().map(|name| crate::view::style::clean(name)).collect();
+    let verb = if names.len() == 1 { "has no directory here and is" } else { "have no directory here and are" };
+    session.output.remark(&format!("{} {verb} left out.\n", names.join(", ")));
 }
 
 /// The world of a plan's targets.
@@ -315,7 +353,7 @@ pub fn secret_places<'a>(
 }
 
 /// The addresses people wrote, found among what is compiled and recorded.
-fn addresses(wanted: &[String], input: &PlanInput) -> Result<BTreeSet<Address>> {
+pub(crate) fn addresses(wanted: &[String], input: &PlanInput) -> Result<BTreeSet<Address>> {
     if wanted.is_empty() {
         return Ok(BTreeSet::new());
     }

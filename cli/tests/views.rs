@@ -63,6 +63,8 @@ fn empty() -> Plan {
         ignored: [("shop".to_owned(), vec!["spec.replicas".to_owned()])].into(),
         suppressed: [("shop".to_owned(), [("LAC503".to_owned(), "built daily".to_owned())].into())].into(),
         simulated: false,
+        base: None,
+        change_set: Vec::new(),
     }
 }
 

@@ -113,6 +113,7 @@ codes! {
     406 ClusterAmbiguous Error "several kind clusters run and the deployment names none";
     407 DryRunRefused Refusal "the API server would refuse this object";
     408 AdmissionDeviates Note "the API server makes fields otherwise than asked for";
+    409 LeftBehind Warning "deployment that a revision no longer has, and that stays where it is";
     501 ServiceInterruption Warning "update that takes a service down";
     502 Unschedulable Warning "requests larger than the node can give";
     503 MovingTag Warning "image with a moving tag";

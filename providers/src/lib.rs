@@ -7,6 +7,7 @@
 
 pub mod docker;
 pub mod docker_host;
+pub mod git;
 pub mod hook;
 pub mod kind;
 pub mod kubernetes;

@@ -8,8 +8,13 @@
 //! # a comment, shown in the output
 //! $ laconic ARGUMENTS      run it; its output and exit code are shown
 //! $ set NAME VALUE         an environment variable from here on
-//! $ replace FILE FROM TO   edit a file, as an operator would
+//! $ unset NAME             none of that name from here on
+//! $ replace FILE FROM TO   edit a file, as an operator would; `\n` is a new line
 //! $ remove PATH            remove one, or a directory
+//! $ copy FROM TO           copy one, or a directory
+//! $ git ARGUMENTS          run git, always at the same time and by the same person
+//! $ in DIRECTORY COMMAND   do that there
+//! $ remember NAME MARKER   what the last output had behind that marker; `$NAME` in later commands (`$WORK` is the directory)
 //! ```
 //!
 //! Words are split at blanks; single quotes keep them together.
@@ -75,7 +80,7 @@ fn steady(text: &str, work: &Path) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let mut line = line.to_owned();
-        for marker in ["Plan id ", "--expect-plan="] {
+        for marker in ["Plan id ", "--expect-plan=", "Change id ", "--expect-change="] {
             if let Some(start) = line.find(marker).map(|start| start + marker.len()) {
                 let end =
                     line[start..].find(|one: char| !one.is_ascii_hexdigit()).map_or(line.len(), |end| start + end);
@@ -111,31 +116,55 @@ fn times(line: &str) -> String {
     out
 }
 
+/// Runs git with nothing of this machine's configuration.
+fn git(place: &Path, arguments: &[&str]) {
+    let person = [("NAME", "Operator"), ("EMAIL", "operator@example.com"), ("DATE", "2026-01-01T00:00:00Z")];
+    let mut command = Command::new("git");
+    for (what, value) in person {
+        command.env(format!("GIT_AUTHOR_{what}"), value).env(format!("GIT_COMMITTER_{what}"), value);
+    }
+    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+    let output = command.args(arguments).current_dir(place).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
 fn run(script: &str) -> String {
     let temporary = tempfile::tempdir().unwrap();
     let work = temporary.path().canonicalize().unwrap();
     copy(&root().join("fixtures/stacks"), &work.join("stacks"));
     copy(&root().join("fixtures/operator"), &work.join("operator"));
+    copy(&root().join("fixtures/repository"), &work.join("repository"));
     let mut environment = BTreeMap::from([
         ("LACONIC_SIMULATE".to_owned(), work.join("host").display().to_string()),
         ("HOME".to_owned(), work.display().to_string()),
         ("NO_COLOR".to_owned(), "1".to_owned()),
     ]);
     let mut out = String::new();
+    let mut last = String::new();
+    let mut remembered = BTreeMap::from([("WORK".to_owned(), work.display().to_string())]);
     for line in script.lines() {
         out.push_str(line);
         out.push('\n');
         let Some(command) = line.strip_prefix("$ ") else { continue };
-        let words = words(command);
+        let mut words = words(command);
+        for word in &mut words {
+            for (name, value) in &remembered {
+                *word = word.replace(&format!("${name}"), value);
+            }
+        }
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match words.as_slice() {
+        let (place, words) = match words.as_slice() {
+            ["in", place, words @ ..] => (work.join(place), words),
+            words => (work.clone(), words),
+        };
+        match words {
             ["laconic", arguments @ ..] => {
                 let output = Command::new(binary())
                     .arg("--plain-times")
                     .args(arguments)
                     .env_clear()
                     .envs(&environment)
-                    .current_dir(&work)
+                    .current_dir(&place)
                     .stdin(Stdio::null())
                     .output()
                     .unwrap();
@@ -148,6 +177,7 @@ fn run(script: &str) -> String {
                         "a secret was printed"
                     );
                 }
+                last = stdout.clone().into_owned();
                 out.push_str(&steady(&stdout, &work));
                 if !stderr.is_empty() {
                     out.push_str("--- stderr\n");
@@ -155,20 +185,31 @@ fn run(script: &str) -> String {
                 }
                 out.push_str(&format!("(exit {})\n", output.status.code().unwrap_or(-1)));
             }
+            ["unset", name] => {
+                environment.remove(*name);
+            }
             ["set", name, value] => {
                 environment.insert((*name).to_owned(), (*value).to_owned());
             }
             ["replace", file, from, to] => {
                 let path = work.join(file);
                 let text = fs::read_to_string(&path).unwrap();
-                assert!(text.contains(from), "{file} does not contain {from}");
-                fs::write(&path, text.replacen(from, &to.replace("\\n", "\n"), 1)).unwrap();
+                let (from, to) = (from.replace("\\n", "\n"), to.replace("\\n", "\n"));
+                assert!(text.contains(&from), "{file} does not contain {from}");
+                fs::write(&path, text.replacen(&from, &to, 1)).unwrap();
             }
             ["write", file, text] => fs::write(work.join(file), text.replace("\\n", "\n")).unwrap(),
             ["remove", path] => match work.join(path) {
                 path if path.is_dir() => fs::remove_dir_all(path).unwrap(),
                 path => fs::remove_file(path).unwrap(),
             },
+            ["copy", from, to] => copy(&place.join(from), &place.join(to)),
+            ["git", arguments @ ..] => git(&place, arguments),
+            ["remember", name, marker] => {
+                let rest = last.split(marker).nth(1).unwrap_or_else(|| panic!("no {marker:?} in the last output"));
+                let value = rest.split_whitespace().next().unwrap_or_default();
+                remembered.insert((*name).to_owned(), value.to_owned());
+            }
             other => panic!("a script does not know {other:?}"),
         }
     }

@@ -13,6 +13,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::plan_file;
 use crate::planning::{Wanted, load_states, make};
 use crate::session::{Session, consents};
+use crate::syncing::sync;
 use crate::wire::Host;
 
 /// Runs it.
@@ -21,7 +22,7 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
         return saved(session, arguments, path);
     }
     let given = consents(&arguments.planning.consents);
-    let bound = arguments.carrying.expect_plan.is_some() || arguments.rehearse;
+    let bound = arguments.carrying.is_bound() || arguments.rehearse;
     let wanted = Wanted {
         mode: Mode::Apply,
         offline: false,
@@ -30,7 +31,11 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
         command: "apply",
     };
     let mut planned = make(session, &wanted)?;
+    if !planned.forbidden.is_empty() {
+        return Err(Problem::Forbidden { codes: planned.forbidden });
+    }
     let host = planned.take_host()?;
+    let applied = planned.plan.deployments.clone();
     let order = Order {
         plan: planned.plan,
         directories: planned.directories,
@@ -42,7 +47,11 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
         saved: false,
         rehearsal: arguments.rehearse.then_some(planned.states),
     };
-    carry_out(session, order, &given)
+    let exit = carry_out(session, order, &given)?;
+    if !arguments.rehearse {
+        sync(session, &planned.inputs, &applied)?;
+    }
+    Ok(exit)
 }
 
 /// A saved plan was looked at when it was made: it is not asked about again, and consents given with it count.

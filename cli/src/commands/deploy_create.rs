@@ -69,7 +69,7 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
         shown_directory: String::new(),
         layout: Layout::Repository { stack, identity: Some(identity.clone()) },
     };
-    let input = Input { source, root: root.clone(), given: vec![root], directory: Some(target.clone()) };
+    let input = Input::on_disk(source, root.clone(), vec![root], Some(target.clone()));
     let reader = input.reader(false);
     // Every file rule first: with an error nothing is made.
     let compilation = compile(&input.source, &reader);

@@ -18,7 +18,7 @@ pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
     let wanted = Wanted {
         mode: Mode::Import,
         offline: false,
-        consents: counting(given.clone(), session, arguments.carrying.expect_plan.is_some()),
+        consents: counting(given.clone(), session, arguments.carrying.is_bound()),
         planning: &arguments.planning,
         command: "import",
     };

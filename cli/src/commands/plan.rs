@@ -3,7 +3,8 @@
 use laconic_engine::plan::Mode;
 
 use crate::args::{PlanArgs, PlanFormat};
-use crate::error::{Exit, Result};
+use crate::branch::make_since;
+use crate::error::{Exit, Problem, Result};
 use crate::plan_file;
 use crate::planning::{Planned, Wanted, make};
 use crate::session::{Session, consents};
@@ -20,7 +21,10 @@ pub fn run(session: &Session, arguments: &PlanArgs) -> Result<Exit> {
         planning: &arguments.planning,
         command: "plan",
     };
-    let planned = make(session, &wanted)?;
+    let planned = match &arguments.base {
+        Some(revision) => make_since(session, &wanted, revision)?,
+        None => make(session, &wanted)?,
+    };
     if let Some(path) = &arguments.out {
         plan_file::write(path, &planned.plan, &planned.directories)?;
     }
@@ -29,6 +33,9 @@ pub fn run(session: &Session, arguments: &PlanArgs) -> Result<Exit> {
     } else {
         let next = next(session, arguments, &planned);
         session.output.print(&plan_text(&planned.plan, &session.plan_view(&arguments.showing, next)))?;
+    }
+    if !planned.forbidden.is_empty() {
+        return Err(Problem::Forbidden { codes: planned.forbidden });
     }
     let refused = if planned.plan.is_refused() { Exit::Refused } else { Exit::Done };
     let changes = arguments.detailed_exitcode && planned.plan.has_work();
@@ -57,6 +64,14 @@ fn next(session: &Session, arguments: &PlanArgs, planned: &Planned) -> Option<St
             path.display()
         ));
     }
+    if arguments.base.is_some() {
+        return (!plan.change_set.is_empty()).then(|| {
+            let id = &plan.change_id;
+            format!(
+                "To have nothing but this applied once it is merged:\n    laconic apply --expect-change={id}{consents}"
+            )
+        });
+    }
     if !plan.has_work() || arguments.offline || plan.refusals().next().is_some() {
         return None;
     }
@@ -71,6 +86,14 @@ fn next(session: &Session, arguments: &PlanArgs, planned: &Planned) -> Option<St
 
 /// A plan of a spec that is no deployment yet is not carried out.
 fn create_first(session: &Session, planned: &Planned) -> Option<String> {
+    let common = &session.common;
+    if common.spec_file.is_none() && !planned.left_out.is_empty() {
+        if planned.left_out.len() < planned.plan.deployments.len() {
+            return None;
+        }
+        let text = "To make one a deployment, which can be applied:\n    laconic --stack STACK deploy create --spec-file FILE --deployment-dir DIR";
+        return Some(text.to_owned());
+    }
     let homeless = planned.plan.deployments.iter().any(|name| !planned.directories.contains_key(name));
     homeless.then(|| {
         let sources = sources(session);

@@ -22,6 +22,9 @@ pub fn run(session: &Session, arguments: &ValidateArgs) -> Result<Exit> {
     // What the deployments together make of their clusters, as far as the files tell.
     let clusters = clusters(&compiled.together(), &BTreeMap::new());
     compiled.add_together(clusters.into_values().flat_map(|cluster| cluster.findings).collect());
+    if let Some(open) = &inputs.repository {
+        open.judge(&mut compiled.findings);
+    }
     let usual = if output.json { ValidateFormat::Json } else { ValidateFormat::Text };
     match arguments.format.unwrap_or(usual) {
         ValidateFormat::Json => output.print_json(&diagnostics(&compiled))?,

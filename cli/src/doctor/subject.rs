@@ -16,7 +16,7 @@ use super::{Check, mounts, ports};
 use crate::args::Common;
 use crate::compiling::{Compiled, clusters, compile_all};
 use crate::error::Problem;
-use crate::inputs::{Input, directories, locate};
+use crate::inputs::{Input, Inputs, directories, locate};
 use crate::session::Session;
 use crate::wire::LocalStore;
 
@@ -74,7 +74,7 @@ impl Subject {
             let _ = store.load_bodies(state, &digests);
         }
         let mut subject = Self {
-            inputs,
+            inputs: inputs.list,
             checks,
             known: known(&states, &targets),
             states,
@@ -138,14 +138,14 @@ impl Subject {
 }
 
 /// The deployments that the command line names, or the one around us; none is not an error here.
-fn found(common: &Common, checks: &mut Vec<Check>) -> Vec<Input> {
+fn found(common: &Common, checks: &mut Vec<Check>) -> Inputs {
     if common.spec_file.is_some() || common.dirs.is_empty() {
         return match locate(common) {
             Ok(inputs) => inputs,
-            Err(Problem::NoDeployment { .. }) => Vec::new(),
+            Err(Problem::NoDeployment { .. }) => Inputs::default(),
             Err(problem) => {
                 checks.push(of_problem("deployment", &problem));
-                Vec::new()
+                Inputs::default()
             }
         };
     }
@@ -159,7 +159,7 @@ fn found(common: &Common, checks: &mut Vec<Check>) -> Vec<Input> {
                 continue;
             }
         };
-        for input in input {
+        for input in input.list {
             match inputs.iter().find(|known| known.source.name == input.source.name) {
                 None => inputs.push(input),
                 Some(first) if first.source.directory == input.source.directory => {}
@@ -174,7 +174,7 @@ fn found(common: &Common, checks: &mut Vec<Check>) -> Vec<Input> {
             }
         }
     }
-    inputs
+    inputs.into()
 }
 
 /// A problem of a command as a check.

@@ -55,9 +55,32 @@ impl Problem {
             }
             Self::StalePlan { detail } => format!("the plan is stale: {detail}"),
             Self::OtherPlan { expected, found } => format!("the plan is {found}, not the expected {expected}"),
+            Self::OtherChange { expected, found, changes } if changes.is_empty() => {
+                format!("the files change nothing of what is recorded ({found}), and {expected} was expected")
+            }
+            Self::OtherChange { expected, found, changes } => format!(
+                "the files change something else than was looked at: {found}, not {expected}; from what is recorded to \
+                 what the files say now:\n  {}",
+                changes.join("\n  ")
+            ),
+            Self::Forbidden { codes } => format!("the policy of laconic.yml forbids {}", codes.join(", ")),
+            Self::Git { revision, error } => format!("`{revision}` cannot be compared with: {error}"),
+            Self::NoRevision { revision, repository } => {
+                format!("`{revision}` is no revision of the git repository {}", repository.display())
+            }
+            Self::OutsideRepository { directory, repository } => format!(
+                "`{}` is not in the git repository {}, so that there is no earlier revision of it",
+                directory.display(),
+                repository.display()
+            ),
+            Self::InvalidBase { base, errors } => {
+                let noun = if *errors == 1 { "error" } else { "errors" };
+                format!("{base} has {errors} {noun}, and cannot be compared with")
+            }
             Self::Refused { missing, refusals } => refused(missing.len(), *refusals),
             Self::ConsentNotBound { flags, .. } => format!(
-                "without a terminal a consent counts only together with a plan file or --expect-plan; given alone: {}",
+                "without a terminal a consent counts only together with a plan file, --expect-plan or --expect-change; given \
+                 alone: {}",
                 flags.join(" ")
             ),
             Self::NoApproval => "nobody is there to approve the plan: this is no terminal".to_owned(),
@@ -133,6 +156,29 @@ impl Problem {
             Self::StalePlan { .. } => vec!["make the plan again, look at it, and apply that one".to_owned()],
             Self::OtherPlan { .. } => {
                 vec!["`laconic plan` shows the plan as it is now; nothing was done".to_owned()]
+            }
+            Self::OtherChange { changes, .. } if changes.is_empty() => {
+                vec![
+                    "nothing was done; it was applied already, or the branch is not here: pull, and compare again"
+                        .to_owned(),
+                ]
+            }
+            Self::OtherChange { .. } => vec![
+                "nothing was done; a later edit, or an earlier one that was never applied, is among them".to_owned(),
+                "`laconic plan --base REVISION` shows what a branch changes and its change id".to_owned(),
+            ],
+            Self::Forbidden { .. } => vec![
+                "remove what causes them; `laconic plan` shows it".to_owned(),
+                "`policy:` of laconic.yml says which warnings are errors".to_owned(),
+            ],
+            Self::Git { .. } => {
+                vec!["`--base` reads an earlier revision with git, from the clone the files are in".to_owned()]
+            }
+            Self::NoRevision { revision, .. } => {
+                vec![format!("a shallow clone has only what it was told to fetch: git fetch origin {revision}")]
+            }
+            Self::InvalidBase { .. } => {
+                vec!["leave `--base` out to plan this revision alone, or name one without errors".to_owned()]
             }
             Self::Refused { missing, .. } if !missing.is_empty() => {
                 vec![format!("to go ahead, give: {}", missing.join(" "))]

@@ -42,6 +42,13 @@ fn names<'a>(noun: &str, names: impl Iterator<Item = &'a str> + Clone) -> String
 
 fn consulted(plan: &Plan) -> String {
     let mut parts = Vec::new();
+    if let Some(base) = &plan.base {
+        parts.push(format!("what changes since {}", clean(base)));
+        if plan.simulated {
+            parts.push("simulated host".to_owned());
+        }
+        return parts.join(", ");
+    }
     let unknown: Vec<String> = plan
         .consulted
         .iter()

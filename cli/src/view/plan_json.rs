@@ -32,6 +32,8 @@ pub fn plan_json(plan: &Plan, texts: &Texts) -> Value {
         "laconic": {
             "plan_id": plan.id,
             "change_id": plan.change_id,
+            "change_set": plan.change_set,
+            "base": plan.base,
             "mode": plan.mode,
             "deployments": plan.deployments,
             "simulated": plan.simulated,

@@ -213,8 +213,13 @@ fn last_lines(plan: &Plan, view: &PlanView) -> String {
     if let Some(risk) = danger::risk(plan, palette) {
         let _ = writeln!(text, "{risk}");
     }
-    if !plan.is_empty() {
-        let _ = writeln!(text, "Plan id {}", short_id(&plan.id));
+    match plan.base {
+        // The plan itself is never carried out.
+        Some(_) => text.push_str(&format!("Change id {}\n", plan.change_id)),
+        None if plan.is_empty() => {}
+        None => {
+            let _ = writeln!(text, "Plan id {}", short_id(&plan.id));
+        }
     }
     if let Some(next) = &view.next {
         let _ = writeln!(text, "\n{next}");

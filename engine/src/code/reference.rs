@@ -84,6 +84,7 @@ reference! {
     ClusterAmbiguous [State Live] "Name the cluster with `kind-cluster-name`.";
     DryRunRefused [Live] "Change what the server's answer names.";
     AdmissionDeviates [Live] "Nothing to do: it is recorded as what the server makes of it.";
+    LeftBehind [Files] "Destroy it in its directory on the host, or keep it in laconic.yml.";
     ServiceInterruption [State] "Apply at a time when the interruption hurts least.";
     Unschedulable [Live] "Ask for less, or give the node more.";
     MovingTag [Files] "Name a version, or a digest.";

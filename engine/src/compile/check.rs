@@ -11,6 +11,7 @@ mod moved;
 mod names;
 mod network;
 mod secrets;
+mod shared;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 pub use binds::{MAX_BIND_BYTES, host_path_volume_name};
 
-use super::input::{CheckedDeployment, DeploymentSource};
+use super::input::{CheckedDeployment, DeploymentSource, SharedCluster};
 use crate::code::Severity;
 use crate::compose::{ComposeFile, Service};
 use crate::finding::{Finding, has_errors};
@@ -49,9 +50,15 @@ pub struct CheckOutcome {
 /// Reads and checks the files of one deployment.
 #[must_use]
 pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutcome {
-    let mut loader = load::Loader::new(reader, &source.shown_directory);
+    check_shared(source, &SharedCluster::default(), reader)
+}
+
+/// Reads and checks the files of one deployment of a repository, with what it says of the deployment's cluster.
+#[must_use]
+pub fn check_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &dyn SourceReader) -> CheckOutcome {
+    let mut loader = load::Loader::new(reader, &source.shown_directory, shared);
     let deployment = loader.load(source);
-    let load::Loader { mut findings, texts, order, digests, suppressed, .. } = loader;
+    let load::Loader { mut findings, mut shared_findings, texts, order, digests, suppressed, .. } = loader;
     let inputs_digest = load::digest_of(&digests);
     if let Some(deployment) = &deployment
         && deployment.spec.deploy_to.is_some()
@@ -67,6 +74,8 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
         workloads::check(&mut context);
         findings.append(&mut context.findings);
     }
+    let is_wrong = has_errors(&findings);
+    findings.append(&mut shared_findings);
     // Files in the order in which they were read, and lines within them.
     findings.sort_by_cached_key(|finding| {
         finding.place.as_ref().map(|place| {
@@ -76,7 +85,7 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
     });
     let mut is_judged = deployment.filter(|it| it.spec.deploy_to.is_some());
     is_judged.iter_mut().for_each(moved::restore_names);
-    let (deployment, in_spite) = if has_errors(&findings) { (None, is_judged) } else { (is_judged, None) };
+    let (deployment, in_spite) = if is_wrong { (None, is_judged) } else { (is_judged, None) };
     CheckOutcome { deployment, in_spite, findings, texts, inputs_digest, suppressed }
 }
 

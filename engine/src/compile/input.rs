@@ -9,7 +9,7 @@ use crate::compose::ComposeFile;
 use crate::finding::{Finding, Suppressed};
 use crate::place::Place;
 use crate::resource::{Resource, Target};
-use crate::spec::{DeploymentFile, Spec, Stack};
+use crate::spec::{DeploymentFile, Dialect, RepositoryCluster, Spec, Stack};
 use crate::state::Tenant;
 
 /// Where a deployment's files are and who it is, as far as the caller knows.
@@ -39,6 +39,17 @@ pub enum Layout {
         /// Who the deployment is, when a directory is known.
         identity: Option<DeploymentFile>,
     },
+}
+
+/// What a repository says of the cluster that a deployment shares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SharedCluster {
+    /// The kind cluster's name, for a deployment whose directory is not at hand.
+    pub id: Option<String>,
+    /// How that deployment is read then.
+    pub dialect: Option<Dialect>,
+    /// The settings of the cluster.
+    pub settings: Option<Arc<RepositoryCluster>>,
 }
 
 /// A deployment whose files were read and checked.

@@ -85,15 +85,15 @@ impl Knob {
         Settled { value: value.map(str::to_owned), by: mover.map(|(claimant, _)| *claimant) }
     }
 
-    fn disagreement(
+    fn disagreement<'a>(
         &self,
         cluster: &str,
-        wishing: &[(&Claimant<'_>, &str)],
+        wishing: &[(&'a Claimant<'a>, &'a str)],
         value: Option<&str>,
         mover: Option<&str>,
     ) -> Finding {
-        let wishes: Vec<String> =
-            wishing.iter().map(|(claimant, wish)| format!("{} wants {wish}", claimant.name)).collect();
+        let groups = by_wish(wishing);
+        let wishes: Vec<String> = groups.iter().map(Group::text).collect();
         let value = value.unwrap_or("the default");
         let outcome = match mover {
             Some(mover) => format!("{value} is used, because only {mover} changed its wish"),
@@ -103,14 +103,46 @@ impl Knob {
         let mut finding = Finding::new(self.code, message)
             .about(cluster)
             .help(format!("set `{}` in one deployment only, or under `clusters:` in laconic.yml", self.key));
-        for (claimant, wish) in wishing {
-            let Some(place) = claimant.place(self.field) else { continue };
+        for group in groups {
+            let Some(place) = group.first.place(self.field) else { continue };
             if finding.place.is_none() {
                 finding.place = Some(place.clone());
             } else {
-                finding = finding.label(place, format!("{} wants {wish}", claimant.name));
+                finding = finding.label(place, group.text());
             }
         }
         finding
     }
+}
+
+/// The deployments of one wish: one line of each is enough to see the contradiction.
+struct Group<'a> {
+    wish: &'a str,
+    /// One of this plan's, whose line can be shown, when there is one.
+    first: &'a Claimant<'a>,
+    others: usize,
+}
+
+impl Group<'_> {
+    fn text(&self) -> String {
+        match self.others {
+            0 => format!("{} wants {}", self.first.name, self.wish),
+            others => format!("{} and {others} more want {}", self.first.name, self.wish),
+        }
+    }
+}
+
+fn by_wish<'a>(wishing: &[(&'a Claimant<'a>, &'a str)]) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for (claimant, wish) in wishing {
+        let Some(group) = groups.iter_mut().find(|group| group.wish == *wish) else {
+            groups.push(Group { wish, first: claimant, others: 0 });
+            continue;
+        };
+        group.others += 1;
+        if !group.first.is_planned && claimant.is_planned {
+            group.first = claimant;
+        }
+    }
+    groups
 }

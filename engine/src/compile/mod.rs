@@ -32,21 +32,25 @@ pub mod naming;
 mod pod;
 mod secret;
 mod service;
+mod shared;
 pub mod tenant;
 mod topology;
 mod volume;
 pub mod workload;
 
 pub use agree::agree;
-pub use check::{CheckOutcome, check, host_path_volume_name};
+pub use check::{CheckOutcome, check, check_shared, host_path_volume_name};
 pub use cluster::{
     ClusterCompilation, ClusterInput, INGRESS_READY_PATCH, PlannedTenants, WishPlaces, compose_cluster, memlock_patch,
 };
 pub use hook::{HOOK_ANNOTATION, HookFile};
-pub use input::{CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout};
+pub use input::{
+    CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout, SharedCluster,
+};
 pub use kind_config::kind_config;
 pub use lower::lower;
 pub use pod::HIGH_MEMLOCK;
+pub use shared::agree_on_clusters;
 
 use crate::source::SourceReader;
 use crate::spec::Located;
@@ -69,8 +73,14 @@ pub fn configmap_path(
 /// Checks and lowers one deployment.
 #[must_use]
 pub fn compile(source: &DeploymentSource, reader: &dyn SourceReader) -> Compilation {
+    compile_shared(source, &SharedCluster::default(), reader)
+}
+
+/// Checks and lowers one deployment of a repository, with what it says of the deployment's cluster.
+#[must_use]
+pub fn compile_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &dyn SourceReader) -> Compilation {
     let CheckOutcome { deployment, in_spite, mut findings, texts, inputs_digest, suppressed: suppressed_codes } =
-        check(source, reader);
+        check_shared(source, shared, reader);
     let (is_sound, checked) = (deployment.is_some(), deployment.or(in_spite));
     let (mut deployment, mut tentative) = (None, None);
     if let Some(checked) = checked {

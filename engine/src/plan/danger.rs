@@ -354,7 +354,12 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             );
         }
     }
-    if input.offline {
+    if let Some(base) = &input.base {
+        let text = format!(
+            "planned as if {base} had been applied everywhere: what is really recorded and live was not looked at"
+        );
+        findings.push(Finding::new(Code::NotConsulted, text));
+    } else if input.offline {
         let new = input.states.values().all(crate::state::State::is_new);
         let text = if new {
             "offline, and no state is recorded: everything is planned as new; ownership, mounts and drift are not judged"

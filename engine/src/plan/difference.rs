@@ -169,7 +169,7 @@ fn settle(
 }
 
 /// An object with another name is another object.
-fn is_identity(path: &str) -> bool {
+pub(crate) fn is_identity(path: &str) -> bool {
     matches!(path, "metadata.name" | "metadata.namespace" | "kind")
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Address, Scope};
 use crate::finding::{Consent, Finding};
 use crate::plan::change::{Action, Change, Drift};
+use crate::plan::change_set::IntendedChange;
 use crate::resource::{ClusterIdentity, Target};
 use crate::state::{Tenant, VolumeStorage};
 
@@ -197,6 +198,12 @@ pub struct Plan {
     pub suppressed: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether it was made against the simulated host.
     pub simulated: bool,
+    /// The revision that is assumed to have been applied, for a plan of what a branch changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// What the change id is the digest of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub change_set: Vec<IntendedChange>,
 }
 
 /// A tenant that joins, changes or leaves a cluster's register.

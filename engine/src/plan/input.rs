@@ -41,6 +41,12 @@ pub struct PlanInput {
     pub fingerprinters: BTreeMap<String, Fingerprinter>,
     /// What came of trying the changes of a first plan; empty before there is one.
     pub dry_runs: BTreeMap<Address, DryRunOutcome>,
+    /// What kind clusters are called in laconic.yml, by their real names.
+    pub cluster_labels: BTreeMap<String, String>,
+    /// Codes that laconic.yml has not reported for any deployment, with the reasons.
+    pub suppressed: BTreeMap<String, String>,
+    /// The revision that is assumed to have been applied, as people call it; `None` when states say what was.
+    pub base: Option<String>,
     /// Whether this runs against the simulated host.
     pub simulated: bool,
     /// Whether the cluster is never to be touched (`--skip-cluster-management`).
@@ -67,6 +73,9 @@ impl PlanInput {
             secrets: SecretValues::new(),
             fingerprinters: BTreeMap::new(),
             dry_runs: BTreeMap::new(),
+            cluster_labels: BTreeMap::new(),
+            suppressed: BTreeMap::new(),
+            base: None,
             simulated: false,
             skip_cluster: false,
             rerun_jobs: false,

@@ -1,9 +1,13 @@
 //! Planning: what should happen, decided once and completely.
 
 pub mod adoption;
+pub mod base;
 pub mod blast_radius;
 pub mod cascade;
 pub mod change;
+pub mod change_set;
+#[cfg(test)]
+mod change_set_tests;
 pub mod change_writer;
 pub mod danger;
 pub mod danger_cluster;
@@ -29,7 +33,9 @@ pub mod rollout;
 pub mod stray;
 pub mod survey;
 
+pub use base::plan_against;
 pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Reason};
+pub use change_set::IntendedChange;
 pub use decide::{ClusterFate, Facts, FieldVerdict, Presence, Verdict, decide};
 pub use document::{
     BlastRadius, Consulted, Mode, PLAN_FORMAT_VERSION, Plan, RegisterChange, StateReference, Summary, TenantImpact,

@@ -306,7 +306,9 @@ pub fn is_completed_job(job: &serde_json::Value) -> bool {
 fn require_bodies_of_changes(judgement: &Judgement<'_>, requirements: &mut Requirements) {
     for (address, judged) in &judgement.resources {
         let Some(recorded) = judged.item.recorded else { continue };
-        let shown = matches!(judged.verdict.action, Action::Delete | Action::Replace | Action::Update);
+        // And what is no longer wanted, for the change id.
+        let shown = judged.item.desired.is_none()
+            || matches!(judged.verdict.action, Action::Delete | Action::Replace | Action::Update);
         if shown && recorded.desired.value.is_none() {
             requirements.bodies.entry(address.scope.clone()).or_default().insert(recorded.desired.digest);
         }
@@ -393,16 +395,26 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
             .map(|one| (one.name.clone(), one.suppressed.clone()))
             .collect(),
         simulated: input.simulated,
+        base: input.base.clone(),
+        change_set: crate::plan::change_set::change_set(judgement),
     };
+    if !input.suppressed.is_empty() {
+        plan.suppressed.insert("laconic.yml".to_owned(), input.suppressed.clone());
+    }
     plan.id = crate::plan::identify::plan_id(&plan);
-    plan.change_id = crate::plan::identify::change_id(&plan, input);
+    plan.change_id = crate::plan::change_set::change_id(plan.mode, &plan.change_set);
     plan
 }
 
 /// Suppressed codes are not reported; refusals, consents and errors are never suppressed.
 fn suppress(input: &PlanInput, findings: &mut Vec<Finding>) {
-    let codes: BTreeSet<&str> =
-        input.deployments.iter().flat_map(|deployment| deployment.suppressed.keys()).map(String::as_str).collect();
+    let codes: BTreeSet<&str> = input
+        .deployments
+        .iter()
+        .flat_map(|deployment| deployment.suppressed.keys())
+        .chain(input.suppressed.keys())
+        .map(String::as_str)
+        .collect();
     if !codes.is_empty() {
         findings.retain(|finding| {
             finding.severity > Severity::Warning || !codes.contains(finding.code.to_string().as_str())

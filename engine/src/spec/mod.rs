@@ -6,8 +6,12 @@ mod read_config_env;
 mod read_deployment;
 mod read_external;
 mod read_hook;
+mod read_repository;
 mod read_spec;
 mod read_stack;
+pub mod repository;
+#[cfg(test)]
+mod repository_tests;
 mod required_version;
 pub(crate) mod resources;
 pub mod schema;
@@ -21,5 +25,9 @@ pub use model::{
 };
 pub use read_config_env::{ConfigEnv, read_config_env};
 pub use read_deployment::read_deployment_file;
+pub use read_repository::{
+    CLUSTER_KEYS, DEPLOYMENT_KEYS, KeyTable, POLICY_KEYS, REPOSITORY_KEYS, STACK_KEYS, STATE_KEYS, read_repository,
+};
 pub use read_spec::read_spec;
 pub use read_stack::{REPOSITORIES, read_stack};
+pub use repository::{PinnedStack, Policy, Repository, RepositoryCluster, RepositoryDeployment, StackReference};

@@ -91,7 +91,8 @@ fn read_key(decoder: &mut Decoder, spec: &mut Spec, key: &Node<'_>, value: &Node
         "required-version" => {
             spec.required_version = decoder.text(name, value);
             let required = spec.required_version.as_ref();
-            let finding = required.and_then(|required| required_version::check(required, env!("CARGO_PKG_VERSION")));
+            let finding =
+                required.and_then(|required| required_version::check(required, "the spec", env!("CARGO_PKG_VERSION")));
             decoder.findings.extend(finding);
         }
         "hooks" => spec.hooks = read_hook::read_hooks(decoder, value),
@@ -280,7 +281,7 @@ fn pull_policy(decoder: &mut Decoder, node: &Node<'_>) -> Option<Located<String>
     Some(policy)
 }
 
-fn mount_root(decoder: &mut Decoder, node: &Node<'_>) -> Option<Located<String>> {
+pub(super) fn mount_root(decoder: &mut Decoder, node: &Node<'_>) -> Option<Located<String>> {
     let root = decoder.string("kind-mount-root", node).filter(|root| !root.value.is_empty())?;
     if !root.value.starts_with('/') {
         let help = "write the full path, such as `/srv/kind`; `~` and variables are not expanded";
@@ -290,7 +291,7 @@ fn mount_root(decoder: &mut Decoder, node: &Node<'_>) -> Option<Located<String>>
     Some(root)
 }
 
-fn suppress(decoder: &mut Decoder, node: &Node<'_>) -> Vec<(Located<String>, String)> {
+pub(super) fn suppress(decoder: &mut Decoder, node: &Node<'_>) -> Vec<(Located<String>, String)> {
     let mut entries = Vec::new();
     for (key, value) in decoder.entries("suppress", node) {
         let name = Decoder::name(key);

@@ -1,17 +1,17 @@
-//! `required-version` of spec.yml: which versions of laconic may plan it.
+//! `required-version` of spec.yml and laconic.yml: which versions of laconic may plan it.
 
 use super::Located;
 use crate::code::Code;
 use crate::finding::Finding;
 
-/// Says when `own`, the version that runs, is not one that `required` allows, or when that cannot be understood.
-pub(super) fn check(required: &Located<String>, own: &str) -> Option<Finding> {
+/// Says when `own`, the version that runs, is not one that `required` of the file `by` allows, or when that cannot be understood.
+pub(super) fn check(required: &Located<String>, by: &str, own: &str) -> Option<Finding> {
     let own = own.split(['-', '+']).next().unwrap_or_default();
     let text = required.value.as_str();
     match is_met(text, own) {
         Some(true) => None,
         Some(false) => Some(
-            Finding::new(Code::RequiredVersion, format!("this is laconic {own}, and the spec requires `{text}`"))
+            Finding::new(Code::RequiredVersion, format!("this is laconic {own}, and {by} requires `{text}`"))
                 .at(&required.place)
                 .help("install a version that it allows, or change `required-version`"),
         ),

@@ -61,7 +61,7 @@ fn token(text: &str) -> Option<(&str, &str)> {
 
 /// `config:` as the compose dialect takes it: exactly. Secrets come from the credentials part of config.env.
 pub(super) fn exactly(spec: &Spec, from_file: Vec<ConfigVariable>) -> Vec<ConfigVariable> {
-    let mut variables: Vec<ConfigVariable> = spec
+    let variables = spec
         .config
         .iter()
         .map(|(name, value)| ConfigVariable {
@@ -71,6 +71,11 @@ pub(super) fn exactly(spec: &Spec, from_file: Vec<ConfigVariable>) -> Vec<Config
             place: Some(name.place.clone()),
         })
         .collect();
+    with_secrets(variables, from_file)
+}
+
+/// The variables with the secret ones of config.env put in.
+pub(super) fn with_secrets(mut variables: Vec<ConfigVariable>, from_file: Vec<ConfigVariable>) -> Vec<ConfigVariable> {
     for secret in from_file.into_iter().filter(|variable| variable.is_secret) {
         match variables.iter_mut().find(|variable| variable.name == secret.name) {
             Some(variable) => *variable = secret,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::hook::hook_files;
-use super::super::input::{CheckedDeployment, DeploymentSource, Layout};
-use super::{config, hook};
+use super::super::input::{CheckedDeployment, ConfigVariable, DeploymentSource, Layout, SharedCluster};
+use super::{config, hook, shared};
 use crate::code::Code;
 use crate::compose::{ComposeFile, parse_port, read_compose_with};
 use crate::finding::Finding;
@@ -21,7 +21,10 @@ pub(super) struct Loader<'a> {
     reader: &'a dyn SourceReader,
     shown_directory: &'a str,
     pods_folder: String,
+    shared: &'a SharedCluster,
     pub(super) findings: Vec<Finding>,
+    /// What is said of the shared cluster; it keeps nothing from being compiled.
+    pub(super) shared_findings: Vec<Finding>,
     pub(super) texts: BTreeMap<Arc<str>, Arc<str>>,
     /// The files in the order of reading.
     pub(super) order: Vec<Arc<str>>,
@@ -85,12 +88,14 @@ impl Folders {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(reader: &'a dyn SourceReader, shown_directory: &'a str) -> Self {
+    pub(super) fn new(reader: &'a dyn SourceReader, shown_directory: &'a str, shared: &'a SharedCluster) -> Self {
         Self {
             reader,
             shown_directory,
             pods_folder: String::new(),
+            shared,
             findings: Vec::new(),
+            shared_findings: Vec::new(),
             texts: BTreeMap::new(),
             order: Vec::new(),
             digests: BTreeMap::new(),
@@ -107,7 +112,7 @@ impl<'a> Loader<'a> {
         let (spec, stack, identity) = (spec?, stack?, identity?);
         let is_directory = source.layout == Layout::Directory;
         self.pods_folder.clone_from(&folders.compose);
-        let (config, generated) = self.config(&spec, &identity, is_directory);
+        let (config, generated) = self.config(&spec, &identity, source);
         let lookup = config::lookup(&config, &generated);
         let mut pods = Vec::new();
         for name in &stack.pods {
@@ -155,13 +160,14 @@ impl<'a> Loader<'a> {
     fn spec(&mut self, path: &str) -> Option<Spec> {
         let help = "name an existing file with `--spec-file`, or make one with `laconic deploy init`";
         let (file, text) = self.text(path, None, help)?;
-        let (spec, findings) = read_spec(&file, &text);
+        let (mut spec, findings) = read_spec(&file, &text);
         // Literal secrets are never shown, whatever finding points at their line.
         if let Some(text) = without_literal_secrets(&text) {
             self.texts.insert(file, text.into());
         }
         self.findings.extend(findings);
         self.suppressed = spec.suppress.iter().map(|(code, reason)| (code.value.clone(), reason.clone())).collect();
+        shared::share(&mut spec, self.shared, &mut self.shared_findings);
         Some(spec)
     }
 
@@ -186,12 +192,12 @@ impl<'a> Loader<'a> {
         match &source.layout {
             Layout::Repository { identity: Some(identity), .. } => (Some(identity.clone()), false),
             Layout::Repository { identity: None, .. } => {
-                let id = stand_in(&source.name);
                 let cluster = spec.and_then(|spec| spec.kind_cluster_name.as_ref()).map(|name| name.value.clone());
+                let cluster = cluster.or_else(|| self.shared.id.clone());
                 let identity = DeploymentFile {
-                    cluster_id: cluster.unwrap_or_else(|| id.clone()),
-                    deployment_id: id,
-                    dialect: Dialect::Compose,
+                    cluster_id: cluster.unwrap_or_else(|| stand_in(&source.name, "cluster")),
+                    deployment_id: stand_in(&source.name, "id"),
+                    dialect: self.shared.dialect.unwrap_or(Dialect::Compose),
                     ..DeploymentFile::default()
                 };
                 (Some(identity), true)
@@ -207,7 +213,8 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn config(&mut self, spec: &Spec, identity: &DeploymentFile, is_directory: bool) -> config::Config {
+    fn config(&mut self, spec: &Spec, identity: &DeploymentFile, source: &DeploymentSource) -> config::Config {
+        let is_directory = source.layout == Layout::Directory;
         let generated = config::generated(spec, &mut self.findings);
         let mut from_file = Vec::new();
         if is_directory {
@@ -230,14 +237,28 @@ impl<'a> Loader<'a> {
                 }
             }
         }
+        if !is_directory && !spec.credentials_files.is_empty() {
+            from_file = self.kept_credentials(source).unwrap_or_default();
+        }
         let variables = match identity.dialect {
             Dialect::LaconicSo if is_directory => from_file,
-            Dialect::LaconicSo => config::as_laconic_so(spec, &mut self.findings),
+            Dialect::LaconicSo => config::with_secrets(config::as_laconic_so(spec, &mut self.findings), from_file),
             Dialect::Compose => config::exactly(spec, from_file),
         };
         let names: Vec<&str> = generated.iter().map(|(name, _, _)| name.as_str()).collect();
         let variables = variables.into_iter().filter(|variable| !names.contains(&variable.name.as_str())).collect();
         (variables, generated)
+    }
+
+    /// The variables from credentials files that the deployment directory keeps. The files themselves need not be here,
+    /// and pods have what was kept.
+    fn kept_credentials(&mut self, source: &DeploymentSource) -> Option<Vec<ConfigVariable>> {
+        let has_identity = matches!(source.layout, Layout::Repository { identity: Some(_), .. });
+        let path = has_identity.then(|| join_path(&source.directory, "config.env"))?;
+        let bytes = self.reader.read(&path).ok()?;
+        self.digests.insert(path.clone(), Digest::of_bytes(&bytes));
+        let (read, _) = read_config_env(&path.as_str().into(), std::str::from_utf8(&bytes).ok()?);
+        Some(read.variables.into_iter().filter(|variable| variable.is_secret).collect())
     }
 
     fn compose(
@@ -337,11 +358,12 @@ fn base_name(path: &str) -> String {
     normalize_path(path).rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-/// An id for a deployment that has none yet: valid wherever an id is, and the same everywhere.
-fn stand_in(name: &str) -> String {
+/// An id for a deployment that has none yet: valid wherever an id is, the same everywhere, and nothing that else is
+/// found in its objects, so that a real id can be told to stand in its place.
+fn stand_in(name: &str, what: &str) -> String {
     let word: String =
         name.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
-    format!("laconic-{}", word.trim_matches('-'))
+    format!("laconic-{}-{what}", word.trim_matches('-'))
 }
 
 /// The text without the values of keys that hold a secret, lines that continue one included; `None` when there are

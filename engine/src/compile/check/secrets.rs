@@ -15,8 +15,9 @@ pub(super) fn check(context: &mut Context<'_>) {
     for file in &spec.ca_certificates {
         missing(context, "certificate", file, "or take it out of `ca-certificates`");
     }
-    // A deployment directory has their contents in its config.env.
-    if context.source.layout != Layout::Directory {
+    // A deployment directory has their contents in its config.env, which is read where it is known.
+    let are_kept = context.deployment.config.iter().any(|variable| variable.is_secret);
+    if context.source.layout != Layout::Directory && !are_kept {
         for file in &spec.credentials_files {
             if !missing(context, "credentials file", file, "or take it out of `credentials-files`") {
                 context.push(unread(file));

@@ -483,7 +483,8 @@ fn a_repository_is_read_with_a_stand_in_identity() {
     assert_eq!(summary(&outcome), ["115 warning"]);
     let deployment = outcome.deployment.unwrap();
     assert!(deployment.identity_is_placeholder);
-    assert_eq!(deployment.identity.deployment_id, "laconic-shop");
+    assert_eq!(deployment.identity.deployment_id, "laconic-shop-id");
+    assert_eq!(deployment.identity.cluster_id, "laconic-shop-cluster");
     assert_eq!(deployment.compose_directory, "repo/compose");
     assert_eq!(deployment.jobs.len(), 1);
     assert_eq!(deployment.pods[0].1.services[0].ports[0].host, Some(30081));
