@@ -19,7 +19,7 @@ use super::ingress::ingress;
 use super::input::{CheckedDeployment, CompiledDeployment};
 use super::naming::Naming;
 use super::volume::{Volumes, volumes};
-use super::{secret, service, tenant, workload};
+use super::{places, secret, service, tenant, workload};
 
 /// The annotation on a Namespace that names the deployment directory it belongs to.
 pub const OWNER_ANNOTATION: &str = "laconic.com/deployment-dir";
@@ -143,6 +143,7 @@ pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (Compile
     resources.extend(std::mem::take(&mut context.volumes.resources));
     resources.extend(std::mem::take(&mut context.config_maps.by_volume).into_values().map(|map| map.resource));
     for resource in &mut resources {
+        places::complete(&context, resource);
         settle(resource);
         resource.attributes.pack();
     }

@@ -28,6 +28,8 @@ pub mod kind_config;
 mod knob;
 pub mod lower;
 pub mod naming;
+mod origin;
+mod places;
 mod pod;
 mod secret;
 mod service;
@@ -44,6 +46,7 @@ pub use cluster::{
 pub use input::{CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout};
 pub use kind_config::kind_config;
 pub use lower::lower;
+pub use origin::{Origin, origin};
 pub use pod::HIGH_MEMLOCK;
 
 use crate::source::SourceReader;
