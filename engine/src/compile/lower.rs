@@ -19,7 +19,7 @@ use super::ingress::ingress;
 use super::input::{CheckedDeployment, CompiledDeployment};
 use super::naming::Naming;
 use super::volume::{Volumes, volumes};
-use super::{hook, secret, service, tenant, workload};
+use super::{hook, places, secret, service, tenant, workload};
 
 /// The annotation on a Namespace that names the deployment directory it belongs to.
 pub const OWNER_ANNOTATION: &str = "laconic.com/deployment-dir";
@@ -144,6 +144,7 @@ pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (Compile
     resources.extend(std::mem::take(&mut context.config_maps.by_volume).into_values().map(|map| map.resource));
     hook::hooks(checked, &context.naming, reader, &mut resources);
     for resource in &mut resources {
+        places::complete(&context, resource);
         settle(resource);
         resource.attributes.pack();
     }

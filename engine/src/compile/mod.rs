@@ -29,6 +29,8 @@ pub mod kind_config;
 mod knob;
 pub mod lower;
 pub mod naming;
+mod origin;
+mod places;
 mod pod;
 mod secret;
 mod service;
@@ -49,6 +51,7 @@ pub use input::{
 };
 pub use kind_config::kind_config;
 pub use lower::lower;
+pub use origin::{Origin, origin};
 pub use pod::HIGH_MEMLOCK;
 pub use shared::agree_on_clusters;
 

@@ -155,6 +155,8 @@ pub struct RegistryCredentials {
 pub struct Security {
     /// Every container is privileged.
     pub privileged: bool,
+    /// Where it is said whether they are.
+    pub privileged_place: Option<Place>,
     /// Capabilities added to every container.
     pub capabilities: Vec<Located<String>>,
     /// The high-memlock runtime.

@@ -207,7 +207,11 @@ fn security(decoder: &mut Decoder, node: &Node<'_>) -> Security {
     for (key, value) in decoder.entries("security", node) {
         let name = key.text().unwrap_or_default();
         match name {
-            "privileged" => security.privileged = decoder.truth(name, value).is_some_and(|flag| flag.value),
+            "privileged" => {
+                let flag = decoder.truth(name, value);
+                security.privileged = flag.as_ref().is_some_and(|flag| flag.value);
+                security.privileged_place = flag.map(|flag| flag.place);
+            }
             "capabilities" => security.capabilities = decoder.strings(name, value),
             "unlimited-memlock" => security.unlimited_memlock = decoder.truth(name, value),
             "runtime-class" => security.runtime_class = decoder.string(name, value),
