@@ -80,6 +80,10 @@ fn intended(
     {
         return None;
     }
+    // Its changed template does not run, neither here nor where the change is looked at.
+    if judged.completed && desired.is_some() && !requested {
+        return None;
+    }
     let words = words.of_scope(&address.scope);
     let whole = |action: Action, form: &Value| {
         let mut bytes = Vec::with_capacity(2048);
