@@ -50,7 +50,7 @@ pub fn make_since(session: &Session, wanted: &Wanted<'_>, revision: &str) -> Res
     input.rerun_jobs = wanted.planning.rerun_jobs;
     input.replace = addresses(&wanted.planning.replace, &input)?;
     input.base = Some(base.shown.clone());
-    input.cluster_labels = labels;
+    input.cluster_labels.clone_from(&labels);
     input.suppressed = inputs.repository.as_ref().map(|open| open.suppressed()).unwrap_or_default();
     let plan = plan::plan_against(&compiled_before.deployments, input);
     let complaints = plan::lint::lint(&plan);
@@ -67,6 +67,7 @@ pub fn make_since(session: &Session, wanted: &Wanted<'_>, revision: &str) -> Res
         live_secrets: laconic_engine::secret::SecretValues::new(),
         host: None,
         left_out: Vec::new(),
+        labels,
         inputs,
         forbidden,
     })

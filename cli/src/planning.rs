@@ -59,6 +59,8 @@ pub struct Planned {
     pub host: Option<Host>,
     /// The deployments of the repository that have no directory here and are not applied.
     pub left_out: Vec<String>,
+    /// What laconic.yml calls the kind clusters, by their names.
+    pub labels: BTreeMap<String, String>,
     /// Where the files it was made from are.
     pub inputs: Inputs,
     /// The codes of warnings that the repository's policy forbids.
@@ -105,7 +107,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let store = session.wire.store(&directories);
     let mut input = gather(session, &inputs, compiled, wanted, &store)?;
     name_clusters(&mut input.consents, &labels);
-    input.cluster_labels = labels;
+    input.cluster_labels.clone_from(&labels);
     input.suppressed = inputs.repository.as_ref().map(|open| open.suppressed()).unwrap_or_default();
     let host = match simulated {
         Some(simulated) => Some(Host::Simulated(Box::new(simulated))),
@@ -145,11 +147,11 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     // The process ends soon: giving thousands of objects back one by one costs more than it is worth.
     std::mem::forget(input);
     let forbidden = inputs.repository.as_ref().map(|open| open.forbidden(&plan.findings)).unwrap_or_default();
-    Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host, left_out, inputs, forbidden })
+    Ok(Planned { plan, texts, directories, states, unseen, live_secrets, host, left_out, labels, inputs, forbidden })
 }
 
 /// A consent to what laconic.yml calls a cluster is one to that cluster: a pull request knows no other name of it.
-fn name_clusters(consents: &mut BTreeSet<Consent>, labels: &BTreeMap<String, String>) {
+pub fn name_clusters(consents: &mut BTreeSet<Consent>, labels: &BTreeMap<String, String>) {
     for (id, label) in labels {
         for of in [Consent::Recreate, Consent::ClusterDelete] {
             if consents.contains(&of(label.clone())) {

@@ -11,7 +11,7 @@ use crate::applying::{Order, carry_out, counting};
 use crate::args::ApplyArgs;
 use crate::error::{Exit, Problem, Result};
 use crate::plan_file;
-use crate::planning::{Wanted, load_states, make};
+use crate::planning::{Wanted, load_states, make, name_clusters};
 use crate::session::{Session, consents};
 use crate::syncing::sync;
 use crate::wire::Host;
@@ -21,7 +21,7 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
     if let Some(path) = &arguments.plan_file {
         return saved(session, arguments, path);
     }
-    let given = consents(&arguments.planning.consents);
+    let mut given = consents(&arguments.planning.consents);
     let bound = arguments.carrying.is_bound() || arguments.rehearse;
     let wanted = Wanted {
         mode: Mode::Apply,
@@ -35,6 +35,7 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
         return Err(Problem::Forbidden { codes: planned.forbidden });
     }
     let host = planned.take_host()?;
+    name_clusters(&mut given, &planned.labels);
     let applied = planned.plan.deployments.clone();
     let order = Order {
         plan: planned.plan,

@@ -175,7 +175,8 @@ impl Problem {
                 vec!["`--base` reads an earlier revision with git, from the clone the files are in".to_owned()]
             }
             Self::NoRevision { revision, .. } => {
-                vec![format!("a shallow clone has only what it was told to fetch: git fetch origin {revision}")]
+                let branch = revision.strip_prefix("origin/").unwrap_or(revision);
+                vec![format!("a shallow clone has only what it was told to fetch: git fetch origin {branch}")]
             }
             Self::InvalidBase { .. } => {
                 vec!["leave `--base` out to plan this revision alone, or name one without errors".to_owned()]

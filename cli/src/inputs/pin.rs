@@ -19,8 +19,11 @@ const CLONES: &str = ".laconic/stacks";
 /// Pinned stacks, each repository and revision read once.
 #[derive(Debug, Default)]
 pub struct Pins {
-    known: BTreeMap<(String, String), Result<(String, Arc<RevisionTree>), Box<Unavailable>>>,
+    known: BTreeMap<(String, String), Found>,
 }
+
+/// What came of looking for one: what its paths begin with and its files, or why there are none.
+type Found = std::result::Result<(String, Arc<RevisionTree>), Box<Unavailable>>;
 
 /// Why a pinned repository cannot be read, and what makes it available.
 #[derive(Clone, Debug)]
@@ -70,7 +73,7 @@ fn is_path(repo: &str) -> bool {
     repo.starts_with('/') || repo.starts_with('.') || !(repo.contains(':') || repo.contains("//"))
 }
 
-fn find(root: &Path, pin: &PinnedStack) -> Result<Result<(String, Arc<RevisionTree>), Box<Unavailable>>> {
+fn find(root: &Path, pin: &PinnedStack) -> Result<Found> {
     let (repo, rev) = (pin.repo.value.as_str(), pin.rev.value.as_str());
     let name = base_name(repo);
     let clone = if is_path(repo) {

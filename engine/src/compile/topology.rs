@@ -76,7 +76,7 @@ pub(super) fn mounts<'a>(
             let is_new = claimant.is_new(|tenant| tenant.wishes.mounts.get(container))
                 || other.is_new(|tenant| tenant.wishes.mounts.get(container));
             findings.push(
-                conflict(message, &field, other, claimant, is_new)
+                conflict(message, (&field, other), (&field, claimant), is_new)
                     .help("rename one of the two volumes, or put both under one `kind-mount-root`"),
             );
             if recorded.get(container).is_some_and(|recorded| normalize_path(recorded) == host) {
@@ -111,7 +111,8 @@ pub(super) fn ports<'a>(
             let message = format!("host port {name} is claimed twice: by {} and by {}", other.name, claimant.name);
             let is_new = claimant.is_new(|tenant| tenant.wishes.ports.get(name))
                 || other.is_new(|tenant| tenant.wishes.ports.get(name));
-            let finding = conflict(message, &format!("ports.{name}"), other, claimant, is_new);
+            let field = format!("ports.{name}");
+            let finding = conflict(message, (&field, other), (&field, claimant), is_new);
             findings.push(finding.help("only one deployment of a cluster can have a port of the host's network"));
         }
     }
@@ -154,7 +155,8 @@ pub(super) fn overlaps(claimants: &[Claimant<'_>], findings: &mut Vec<Finding>) 
             };
             let is_new = claimant.is_new(|tenant| tenant.volumes.get(*volume))
                 || other.is_new(|tenant| tenant.volumes.get(*other_volume));
-            let finding = conflict(message, &format!("volumes.{volume}"), other, claimant, is_new);
+            let (field, other_field) = (format!("volumes.{volume}"), format!("volumes.{other_volume}"));
+            let finding = conflict(message, (&other_field, other), (&field, claimant), is_new);
             findings.push(finding.help("give each deployment a directory of its own"));
         }
         open.push(entry);
@@ -162,12 +164,17 @@ pub(super) fn overlaps(claimants: &[Claimant<'_>], findings: &mut Vec<Finding>) 
 }
 
 /// A contradiction; one that was there before this plan is only told.
-fn conflict(message: String, field: &str, first: &Claimant<'_>, second: &Claimant<'_>, is_new: bool) -> Finding {
+fn conflict(
+    message: String,
+    (first_field, first): (&str, &Claimant<'_>),
+    (second_field, second): (&str, &Claimant<'_>),
+    is_new: bool,
+) -> Finding {
     let mut finding = Finding::new(Code::MountConflict, message).about(second.name);
     if !is_new {
         finding = finding.as_severity(Severity::Warning);
     }
-    let (place, other) = match (second.place(field), first.place(field)) {
+    let (place, other) = match (second.place(second_field), first.place(first_field)) {
         (Some(place), other) => (Some(place), other),
         (None, place) => (place, None),
     };

@@ -25,7 +25,9 @@ pub fn plan_against(base: &[CompiledDeployment], mut input: PlanInput) -> Plan {
     input.offline = true;
     input.world.clear();
     let (states, forms) = as_if_applied(base);
-    input.states = states;
+    // As with recorded states: of clusters, those that the planned deployments go to.
+    let scopes = input.scopes();
+    input.states = states.into_iter().filter(|(scope, _)| !scope.is_cluster() || scopes.contains(scope)).collect();
     input.findings.extend(left_behind(base, &input.deployments));
     // Each round loads forms that were not loaded before, of which there are so many at most.
     for _ in 0..=forms.len() {

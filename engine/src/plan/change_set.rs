@@ -14,7 +14,7 @@ use crate::address::{Address, Scope};
 use crate::diff::{difference_paths, flatten, forces_replacement};
 use crate::plan::PlanInput;
 use crate::plan::adoption::KEEP_ANNOTATION;
-use crate::plan::change::Action;
+use crate::plan::change::{Action, Change};
 use crate::plan::difference::{is_identity, is_ignored};
 use crate::plan::document::Mode;
 use crate::plan::planner::{Judged, Judgement, ignore_rules};
@@ -40,9 +40,10 @@ pub struct IntendedChange {
     pub digest: String,
 }
 
-/// The changes of an input's files against its states, sorted by address.
+/// The changes of an input's files against its states, sorted by address. `changes` are those of the plan, by address: the
+/// forms in them need not be built again.
 #[must_use]
-pub fn change_set(judgement: &Judgement<'_>) -> Vec<IntendedChange> {
+pub fn change_set(judgement: &Judgement<'_>, changes: &[Change]) -> Vec<IntendedChange> {
     let words = Words::of(judgement.input);
     let ignored = ignore_rules(judgement.input);
     let mut set: Vec<IntendedChange> = judgement
@@ -50,7 +51,12 @@ pub fn change_set(judgement: &Judgement<'_>) -> Vec<IntendedChange> {
         .iter()
         .filter_map(|(address, judged)| {
             let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
-            intended(judgement.input, address, judged, rules, &words)
+            let change = changes.binary_search_by(|change| change.address.cmp(address)).ok();
+            let created = change
+                .and_then(|index| changes.get(index))
+                .filter(|change| change.action == Action::Create)
+                .and_then(|change| change.after.as_ref());
+            intended(judgement.input, address, judged, created, rules, &words)
         })
         .collect();
     set.sort();
@@ -67,6 +73,7 @@ fn intended(
     input: &PlanInput,
     address: &Address,
     judged: &Judged<'_>,
+    created: Option<&Value>,
     rules: &[String],
     words: &Words<'_>,
 ) -> Option<IntendedChange> {
@@ -80,6 +87,10 @@ fn intended(
     {
         return None;
     }
+    // Its changed template does not run, neither here nor where the change is looked at.
+    if judged.completed && desired.is_some() && !requested {
+        return None;
+    }
     let words = words.of_scope(&address.scope);
     let whole = |action: Action, form: &Value| {
         let mut bytes = Vec::with_capacity(2048);
@@ -89,7 +100,12 @@ fn intended(
     };
     let (action, mut paths, mut replace_paths, content) = match (recorded, desired) {
         (None, None) => return None,
-        (None, Some(desired)) => return whole(Action::Create, &desired.attributes.value()),
+        (None, Some(desired)) => {
+            return match created {
+                Some(form) => whole(Action::Create, form),
+                None => whole(Action::Create, &desired.attributes.value()),
+            };
+        }
         (Some(recorded), None) => {
             return whole(Action::Delete, recorded.desired.value.as_deref().unwrap_or(&Value::Null));
         }

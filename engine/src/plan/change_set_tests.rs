@@ -188,3 +188,22 @@ fn what_looks_like_a_placeholder_is_none() {
     let different: std::collections::BTreeSet<&String> = ids.iter().collect();
     assert_eq!(different.len(), ids.len(), "{ids:?}");
 }
+
+/// A deployment that goes to another cluster takes nothing down: the old cluster is no part of the plan, on no side.
+#[test]
+fn a_cluster_that_is_left_is_left_alone() {
+    let moved = Copy { cluster: Some("other"), ..pull_request() };
+    let input = PlanInput::new(Mode::Apply, vec![compiled(&moved, SPEC, COMPOSE)]);
+    let plan = plan_against(&[compiled(&pull_request(), SPEC, COMPOSE)], input);
+    assert!(plan.changes.iter().all(|change| change.action != Action::Delete), "{:?}", plan.change_set);
+    assert!(plan.refusals().any(|finding| finding.code == crate::code::Code::ForeignCluster));
+}
+
+/// A deployment that a revision no longer has is told of, and stays on its cluster.
+#[test]
+fn what_goes_is_told_of_and_stays() {
+    let plan = plan_against(&[compiled(&server(), SPEC, COMPOSE)], PlanInput::new(Mode::Apply, Vec::new()));
+    assert_eq!(plan.change_set, []);
+    let codes: Vec<String> = plan.findings.iter().map(|finding| finding.code.to_string()).collect();
+    assert_eq!(codes, ["LAC409", "LAC805"]);
+}

@@ -363,6 +363,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         .filter_map(|(target, observed)| Some((target.clone(), observed.identity.clone()?)))
         .filter(|(target, _)| judgement.beliefs.get(target) == Some(&Belief::Trusted))
         .collect();
+    let change_set = crate::plan::change_set::change_set(judgement, &changes);
     let mut plan = Plan {
         format_version: PLAN_FORMAT_VERSION.to_owned(),
         id: String::new(),
@@ -396,7 +397,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
             .collect(),
         simulated: input.simulated,
         base: input.base.clone(),
-        change_set: crate::plan::change_set::change_set(judgement),
+        change_set,
     };
     if !input.suppressed.is_empty() {
         plan.suppressed.insert("laconic.yml".to_owned(), input.suppressed.clone());

@@ -37,6 +37,42 @@ pub fn one(root: &Path, resources: usize) -> io::Result<Vec<PathBuf>> {
     Ok(vec![directory])
 }
 
+/// Writes an operator's repository with so many deployments of one stack on one cluster, and returns its directory.
+///
+/// # Errors
+/// Files that cannot be written.
+pub fn repository(root: &Path, count: usize) -> io::Result<Vec<PathBuf>> {
+    let stacks = root.join("stacks");
+    for folder in ["stacks/shop", "compose", "compose-jobs", "config/settings0"] {
+        fs::create_dir_all(stacks.join(folder))?;
+    }
+    fs::create_dir_all(root.join("specs"))?;
+    fs::write(stacks.join("stacks/shop/stack.yml"), stack("shop", 1))?;
+    compose_files(&stacks, 1)?;
+    fs::write(stacks.join("config/settings0/settings.toml"), "[shop]\nname = \"shop\"\n".repeat(12))?;
+    let mut names = String::from("deployments:\n");
+    for number in 0..count {
+        let name = format!("shop{number:05}");
+        let text = spec(&name, 1).replace("stack: stacks/", "stack: ../stacks/stacks/shop # ");
+        let text = text.replace("kind-mount-root: /srv/kind\n", &format!("namespace: {name}\n"));
+        fs::write(root.join(format!("specs/{name}.yml")), text)?;
+        let _ = writeln!(names, "  {name}:\n    spec: specs/{name}.yml\n    cluster: {CLUSTER}");
+    }
+    let _ = write!(names, "clusters:\n  {CLUSTER}:\n    kind-mount-root: /srv/kind\n");
+    fs::write(root.join("laconic.yml"), names)?;
+    Ok(vec![root.to_owned()])
+}
+
+/// Edits one spec of such a repository.
+///
+/// # Errors
+/// Files that cannot be written.
+pub fn edit(root: &Path) -> io::Result<()> {
+    let path = root.join("specs/shop00000.yml");
+    let text = fs::read_to_string(&path)?.replace("LOG_LEVEL: info", "LOG_LEVEL: debug");
+    fs::write(path, text)
+}
+
 fn write(directory: &Path, name: &str, compose_dialect: bool, groups: usize) -> io::Result<()> {
     fs::create_dir_all(directory.join("compose"))?;
     fs::create_dir_all(directory.join("compose-jobs"))?;
@@ -48,6 +84,17 @@ fn write(directory: &Path, name: &str, compose_dialect: bool, groups: usize) -> 
     fs::write(directory.join("config.env"), "LOG_LEVEL=info\nWORKERS=4\nPUBLIC_URL=https://shop.example.com\n")?;
     fs::write(directory.join("stack.yml"), stack(name, groups))?;
     fs::write(directory.join("spec.yml"), spec(name, groups))?;
+    compose_files(directory, groups)?;
+    for group in 0..groups {
+        let settings = directory.join(format!("configmaps/settings{group}"));
+        fs::create_dir_all(&settings)?;
+        fs::write(settings.join("settings.toml"), format!("[shop]\nname = \"{name}\"\ngroup = {group}\n").repeat(12))?;
+    }
+    Ok(())
+}
+
+/// The compose files of a stack, and the files that they bind.
+fn compose_files(directory: &Path, groups: usize) -> io::Result<()> {
     for group in 0..groups {
         let compose = directory.join("compose");
         fs::write(compose.join(format!("docker-compose-web{group}.yml")), web(group))?;
@@ -57,9 +104,6 @@ fn write(directory: &Path, name: &str, compose_dialect: bool, groups: usize) -> 
              command: [\"migrate\", \"--wait\", \"30\"]\n    environment:\n      DATABASE: postgres://db{group}:5432/shop\n"
         );
         fs::write(directory.join(format!("compose-jobs/docker-compose-migrate{group}.yml")), job)?;
-        let settings = directory.join(format!("configmaps/settings{group}"));
-        fs::create_dir_all(&settings)?;
-        fs::write(settings.join("settings.toml"), format!("[shop]\nname = \"{name}\"\ngroup = {group}\n").repeat(12))?;
         let proxy = format!("upstream group{group} {{ server localhost:3000; }}\n").repeat(20);
         fs::write(directory.join(format!("config/proxy{group}.conf")), proxy)?;
     }

@@ -17,6 +17,9 @@ use laconic_tests::bench::table::{Row, table};
 /// The sizes that are measured when none are named. The last two tell what twice the size costs.
 const SIZES: [usize; 4] = [100, 1_000, 5_000, 10_000];
 
+/// How many deployments the operator's repositories have.
+const REPOSITORIES: [usize; 2] = [50, 1_000];
+
 /// A median of so many runs.
 const RUNS: usize = 7;
 
@@ -51,7 +54,40 @@ fn main() -> io::Result<()> {
         }
         println!("{title}\n\n{}", table(&rows));
     }
+    let mut rows: Vec<Row> = Vec::new();
+    for count in REPOSITORIES {
+        for (operation, measurement) in repository(&binary, count)? {
+            match rows.iter_mut().find(|row| row.operation == operation) {
+                Some(row) => row.measured.push((count, measurement)),
+                None => rows.push(Row { operation, measured: vec![(count, measurement)] }),
+            }
+        }
+    }
+    println!("An operator's repository, counted in deployments\n\n{}", table(&rows));
     Ok(())
+}
+
+/// What a pull request on a whole repository costs.
+fn repository(binary: &Path, count: usize) -> io::Result<Vec<(&'static str, Measurement)>> {
+    let work = tempfile::tempdir()?;
+    let root = work.path().join("repository");
+    let directories = deployments::repository(&root, count)?;
+    let program = Program { binary: binary.to_owned(), directories, host: work.path().join("host") };
+    let validate = program.measure(&["validate"], 0, RUNS)?;
+    let plan = program.measure(&["plan", "--offline", "--detailed-exitcode"], 2, RUNS)?;
+    for arguments in [
+        &["init", "-q"][..],
+        &["add", "-A"],
+        &["-c", "user.name=bench", "-c", "user.email=bench@example.com", "commit", "-q", "-m", "bench"],
+    ] {
+        let status = std::process::Command::new("git").args(arguments).current_dir(&root).status()?;
+        if !status.success() {
+            return Err(io::Error::other(format!("git {arguments:?} ended with {status}")));
+        }
+    }
+    deployments::edit(&root)?;
+    let base = program.measure(&["plan", "--base", "HEAD", "--detailed-exitcode"], 2, RUNS)?;
+    Ok(vec![("validate", validate), ("plan --offline", plan), ("plan --base, one spec edited", base)])
 }
 
 /// The program, built beside this one.
