@@ -67,7 +67,7 @@ pub fn build(build: &Build<'_>, at: &Path) -> Result<()> {
                 VolumeSource::HostPath(path) => Some(path.as_str()),
                 VolumeSource::Named(_) | VolumeSource::Anonymous => None,
             });
-            for path in binds.chain(service.env_files.iter().map(|path| path.value.as_str())) {
+            for path in binds.chain(service.env_files.iter().map(|file| file.path.value.as_str())) {
                 copy_static(build, &stack_root, &join(&from, path), path, at)?;
             }
         }

@@ -2,9 +2,11 @@
 
 mod binds;
 mod config;
+mod granted_files;
 mod load;
 mod names;
 mod network;
+mod pods;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -51,6 +53,8 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
         network::check(&mut context);
         storage::check(&mut context);
         workloads::check(&mut context);
+        pods::check(&mut context);
+        granted_files::check(&mut context);
         findings.append(&mut context.findings);
     }
     // Files in the order in which they were read, and lines within them.
@@ -99,6 +103,11 @@ impl<'a> Context<'a> {
     /// The services of all pods.
     fn pod_services(&self) -> impl Iterator<Item = &'a Service> + use<'a> {
         self.deployment.pods.iter().flat_map(|(_, compose)| &compose.services)
+    }
+
+    /// What a variable stands for; a secret one for a mark.
+    fn lookup_marked(&self) -> impl Fn(&str) -> Option<String> + use<'a> {
+        config::lookup_marked(&self.deployment.config, &self.deployment.generated)
     }
 
     /// What a variable stands for; a secret one for blank, because its value is not known here.

@@ -101,18 +101,16 @@ impl<'a> Loader<'a> {
         let (spec, stack, identity) = (spec?, stack?, identity?);
         let is_directory = source.layout == Layout::Directory;
         let (config, generated) = self.config(&spec, &identity, is_directory);
-        let lookup = config::lookup(&config, &generated);
-        let mut pods = Vec::new();
-        for name in &stack.pods {
-            pods.extend(
-                self.compose(&folders.compose, name, &identity, &lookup).map(|file| (name.value.clone(), file)),
-            );
-        }
-        let mut jobs = Vec::new();
-        for name in &stack.jobs {
-            let file = self.compose(&folders.compose_jobs, name, &identity, &lookup);
-            jobs.extend(file.map(|file| (name.value.clone(), file)));
-        }
+        let (mut pods, jobs) = {
+            let blank = config::lookup(&config, &generated);
+            let marked = config::lookup_marked(&config, &generated);
+            // laconic-so reads nothing in which a secret could be told from blank.
+            let lookup: &dyn Fn(&str) -> Option<String> =
+                if identity.dialect == Dialect::Compose { &marked } else { &blank };
+            let pods = self.compose_files(&folders.compose, &stack.pods, &identity, &spec, lookup);
+            let jobs = self.compose_files(&folders.compose_jobs, &stack.jobs, &identity, &spec, lookup);
+            (pods, jobs)
+        };
         if !is_directory || identity.dialect == Dialect::Compose {
             // A directory that laconic-so made has them in its copies of the compose files; ours are verbatim.
             self.replace_ports(&spec, &mut pods);
@@ -120,7 +118,6 @@ impl<'a> Loader<'a> {
         for hook in &folders.hooks {
             self.findings.push(hook_finding(hook, is_directory));
         }
-        drop(lookup);
         Some(CheckedDeployment {
             name: source.name.clone(),
             directory: source.directory.clone(),
@@ -225,6 +222,24 @@ impl<'a> Loader<'a> {
         let names: Vec<&str> = generated.iter().map(|(name, _, _)| name.as_str()).collect();
         let variables = variables.into_iter().filter(|variable| !names.contains(&variable.name.as_str())).collect();
         (variables, generated)
+    }
+
+    /// The compose files of pods or jobs, without the services whose profiles are not active.
+    fn compose_files(
+        &mut self,
+        folder: &str,
+        names: &[Located<String>],
+        identity: &DeploymentFile,
+        spec: &Spec,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Vec<(String, ComposeFile)> {
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            let Some(mut file) = self.compose(folder, name, identity, lookup) else { continue };
+            file.leave_out_inactive(&spec.profiles);
+            files.push((name.value.clone(), file));
+        }
+        files
     }
 
     fn compose(

@@ -132,7 +132,7 @@ fn every_rule_triggers_and_nearly_triggers() {
         // 111, 102
         (
             "",
-            web("    restart: always\n    portz: []\n"),
+            web("    init: true\n    portz: []\n"),
             &["111 warning", "102 warning"],
             &["111 warning", "102 warning"],
         ),
