@@ -2,7 +2,6 @@
 
 #[expect(dead_code, reason = "each test file uses its part of the fixtures")]
 mod cases;
-#[expect(dead_code, reason = "each test file uses its part")]
 mod published;
 
 use cases::{compile_sources, names, sources};

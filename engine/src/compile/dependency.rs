@@ -108,8 +108,7 @@ fn circle(members: &[Member<'_>], edges: &[(usize, usize, &Dependency)]) -> Opti
     for (from, to, _) in edges {
         graph.add_edge(*nodes.get(*from)?, *nodes.get(*to)?, ());
     }
-    let mut best: Option<Vec<usize>> =
-        edges.iter().find(|(from, to, _)| from == to).map(|(from, ..)| vec![*from]);
+    let mut best: Option<Vec<usize>> = edges.iter().find(|(from, to, _)| from == to).map(|(from, ..)| vec![*from]);
     if best.is_none() {
         // Only within one of these can a circle be; the smallest is searched first.
         let mut components: Vec<Vec<NodeIndex>> = kosaraju_scc(&graph).into_iter().filter(|it| it.len() > 1).collect();
@@ -124,7 +123,8 @@ fn circle(members: &[Member<'_>], edges: &[(usize, usize, &Dependency)]) -> Opti
     let mut circle = best?;
     let first = circle.iter().position(|index| Some(index) == circle.iter().min())?;
     circle.rotate_left(first);
-    let names: Vec<&str> = circle.iter().chain(circle.first()).map(|at| members[*at].service.name.value.as_str()).collect();
+    let names: Vec<&str> =
+        circle.iter().chain(circle.first()).map(|at| members[*at].service.name.value.as_str()).collect();
     let place_of = |from: usize, to: usize| -> Option<&Place> {
         edges.iter().find(|(a, b, _)| (*a, *b) == (from, to)).map(|(.., dependency)| &dependency.service.place)
     };

@@ -8,7 +8,10 @@ use crate::compose::{ComposeFile, Service, is_host_name};
 use crate::place::Place;
 
 /// The `hostAliases` of a pod, and where the first of `extra_hosts` is written.
-pub(super) fn host_aliases<'f>(file: &'f ComposeFile, is_init: &dyn Fn(&Service) -> bool) -> (Vec<Value>, Option<&'f Place>) {
+pub(super) fn host_aliases<'f>(
+    file: &'f ComposeFile,
+    is_init: &dyn Fn(&Service) -> bool,
+) -> (Vec<Value>, Option<&'f Place>) {
     let mut entries: Vec<(String, Vec<&str>)> = Vec::new();
     let mut add = |address: String, name: &'f str| match entries.iter_mut().find(|(known, _)| *known == address) {
         Some((_, names)) if names.contains(&name) => {}

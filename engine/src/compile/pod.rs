@@ -153,7 +153,8 @@ fn volumes<'c>(
         }
         for (index, mount) in service.memory_mounts.iter().enumerate() {
             let mut source = json!({"medium": "Memory"});
-            let size = mount.size.as_ref().and_then(|size| size_of(&size.value.text, Notation::Compose, Dialect::Compose));
+            let size =
+                mount.size.as_ref().and_then(|size| size_of(&size.value.text, Notation::Compose, Dialect::Compose));
             if let Some(size) = size.filter(|size| size.bytes().any(|byte| matches!(byte, b'1'..=b'9'))) {
                 source["sizeLimit"] = size.into();
             }

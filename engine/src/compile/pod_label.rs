@@ -60,9 +60,14 @@ pub(super) fn judge(file: &ComposeFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut seen: Map<String, Value> = Map::new();
     for service in &file.services {
-        let labels = service.labels.iter().map(|(name, value)| ("labels", name, value, fate_of_label(&name.value, &value.value)));
-        let annotations =
-            service.annotations.iter().map(|(name, value)| ("annotations", name, value, fate_of_annotation(&name.value)));
+        let labels = service
+            .labels
+            .iter()
+            .map(|(name, value)| ("labels", name, value, fate_of_label(&name.value, &value.value)));
+        let annotations = service
+            .annotations
+            .iter()
+            .map(|(name, value)| ("annotations", name, value, fate_of_annotation(&name.value)));
         for (key, name, value, fate) in labels.chain(annotations) {
             let (why, help) = match fate {
                 Fate::Nothing(why, help) => (why, help),
@@ -87,7 +92,10 @@ pub(super) fn judge(file: &ComposeFile) -> Vec<Finding> {
 
 fn fate_of_label(name: &str, value: &str) -> Fate {
     if name.starts_with("traefik.") {
-        return Fate::Nothing("there is no traefik in the cluster", "route to the container with `network.http-proxy` of the spec");
+        return Fate::Nothing(
+            "there is no traefik in the cluster",
+            "route to the container with `network.http-proxy` of the spec",
+        );
     }
     match fate_of_annotation(name) {
         Fate::Annotation if is_label_value(value) => Fate::Label,

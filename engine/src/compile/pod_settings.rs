@@ -46,7 +46,8 @@ pub(super) fn pod_settings(file: &ComposeFile) -> PodSettings {
     dns(file, &mut settings);
     security(file, &mut settings);
     node(file, &mut settings);
-    let longest = file.services.iter().filter_map(|service| service.stop_grace_period.as_ref()).max_by_key(|it| it.value);
+    let longest =
+        file.services.iter().filter_map(|service| service.stop_grace_period.as_ref()).max_by_key(|it| it.value);
     if let Some(longest) = longest {
         settings.set("terminationGracePeriodSeconds", longest.value.into(), &longest.place);
     }
@@ -124,7 +125,8 @@ fn dns(file: &ComposeFile, settings: &mut PodSettings) {
                 continue;
             }
             if servers.len() == MAX_NAME_SERVERS {
-                let message = format!("`dns: {address}` has no effect: a pod has {MAX_NAME_SERVERS} name servers at most");
+                let message =
+                    format!("`dns: {address}` has no effect: a pod has {MAX_NAME_SERVERS} name servers at most");
                 let finding = Finding::new(Code::ComposeFeatureIgnored, message).at(&server.place);
                 settings.findings.push(finding.help("name fewer; the services of one pod share them"));
                 continue;

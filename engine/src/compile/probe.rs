@@ -16,7 +16,12 @@ use super::start_order::Stage;
 const NEVER: u32 = 0x7fff_ffff;
 
 /// The probes of a container: member of the container, and probe.
-pub(super) fn probes(service: &Service, stage: Stage, route: Option<u16>, is_compose: bool) -> Vec<(&'static str, Value)> {
+pub(super) fn probes(
+    service: &Service,
+    stage: Stage,
+    route: Option<u16>,
+    is_compose: bool,
+) -> Vec<(&'static str, Value)> {
     let check = service.healthcheck.as_ref().filter(|_| is_compose);
     let command = check.and_then(|check| Some((check, check.command()?)));
     let Some((check, command)) = command else {

@@ -47,7 +47,9 @@ pub(super) fn security_context(context: &Context<'_>, service: &Service) -> (Val
     if let Some(read_only) = own.read_only.as_ref().filter(|read_only| read_only.value) {
         set(&mut object, "readOnlyRootFilesystem", true.into(), &read_only.place);
     }
-    if let Some(limit) = own.no_new_privileges.as_ref().filter(|_| !may_gain_privileges(spec.privileged, &added, service)) {
+    if let Some(limit) =
+        own.no_new_privileges.as_ref().filter(|_| !may_gain_privileges(spec.privileged, &added, service))
+    {
         set(&mut object, "allowPrivilegeEscalation", false.into(), &limit.place);
     }
     if let Some(seccomp) = &own.seccomp_unconfined {

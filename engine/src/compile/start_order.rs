@@ -46,10 +46,7 @@ pub(super) fn start_order(file: &ComposeFile) -> Vec<(&Service, Stage)> {
     for index in rest {
         place(index, &needs, &rank, &mut placed, &mut order);
     }
-    order
-        .into_iter()
-        .filter_map(|index| Some((file.services.get(index)?, stages.get(index).copied()?)))
-        .collect()
+    order.into_iter().filter_map(|index| Some((file.services.get(index)?, stages.get(index).copied()?))).collect()
 }
 
 /// Places a container behind those of its own rank that it waits for. Circles were refused when the files were checked.

@@ -108,8 +108,11 @@ fn templated(
 pub(super) fn job(context: &Context<'_>, name: &str, file: &ComposeFile) -> Resource {
     let naming = &context.naming;
     let mut compiled = pod(context, file, true);
-    let (policy, tries, restart_place) =
-        if naming.is_compose() { (job_restarts(file).0, job_restarts(file).1, job_restarts(file).2) } else { ("Never", 0, None) };
+    let (policy, tries, restart_place) = if naming.is_compose() {
+        (job_restarts(file).0, job_restarts(file).1, job_restarts(file).2)
+    } else {
+        ("Never", 0, None)
+    };
     compiled.spec.insert("restartPolicy".to_owned(), policy.into());
     for path in ["spec.backoffLimit", "spec.template.spec.restartPolicy"] {
         compiled.places.extend(restart_place.map(|place| (path.to_owned(), place.clone())));

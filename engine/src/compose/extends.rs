@@ -31,7 +31,13 @@ impl<'n, 't> Extension<'n, 't> {
     }
 
     /// A service as it is meant.
-    pub(super) fn merged(&mut self, decoder: &mut Decoder, file: &str, name: &'n str, node: &'n Node<'t>) -> Cow<'n, Node<'t>> {
+    pub(super) fn merged(
+        &mut self,
+        decoder: &mut Decoder,
+        file: &str,
+        name: &'n str,
+        node: &'n Node<'t>,
+    ) -> Cow<'n, Node<'t>> {
         let mut chain: Vec<(&str, &Node<'t>)> = vec![(name, node)];
         while let Some((_, last)) = chain.last() {
             let Some(extends) = last.get("extends").filter(|extends| !extends.is_null()) else { break };

@@ -25,10 +25,10 @@ mod volumes;
 
 pub use depends_on::{Condition, Dependency, Link};
 pub use environment_file::EnvironmentFile;
-pub use extra_host::{DnsSettings, ExtraHost};
 pub(crate) use extra_host::is_host_name;
-pub use file_grant::{FileDefinition, FileGrant, FileKind, FileSource};
+pub use extra_host::{DnsSettings, ExtraHost};
 pub(crate) use file_grant::undefined;
+pub use file_grant::{FileDefinition, FileGrant, FileKind, FileSource};
 pub use healthcheck::{
     DEFAULT_INTERVAL, DEFAULT_RETRIES, DEFAULT_START_INTERVAL, DEFAULT_TIMEOUT, HealthTest, Healthcheck,
 };

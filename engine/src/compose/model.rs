@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{
-    Dependency, DnsSettings, EnvironmentFile, ExtraHost, FileDefinition, FileGrant, Healthcheck, Link, MemoryMount, Port,
-    ProcessSecurity, RestartPolicy, VolumeMount,
+    Dependency, DnsSettings, EnvironmentFile, ExtraHost, FileDefinition, FileGrant, Healthcheck, Link, MemoryMount,
+    Port, ProcessSecurity, RestartPolicy, VolumeMount,
 };
 use crate::place::Place;
 use crate::spec::{Located, ResourceBlock, Scalar};

@@ -10,7 +10,10 @@ const FEATURES: &[(&str, &str)] = &[
     ("ports: ['127.0.0.1::80', 5000-5002, {target: 53, protocol: udp, name: dns}]", ""),
     ("expose: [8080, '9000-9001/tcp']", ""),
     ("volumes: ['data:/data', '/scratch', {type: tmpfs, target: /fast, tmpfs: {size: 10m}}]", "volumes: {data: }"),
-    ("volumes: [{type: volume, source: data, target: /data, read_only: true, volume: {subpath: a/b}}]", "volumes: {data: }"),
+    (
+        "volumes: [{type: volume, source: data, target: /data, read_only: true, volume: {subpath: a/b}}]",
+        "volumes: {data: }",
+    ),
     ("volumes: ['../config/app/a.conf:/etc/a.conf:ro']", ""),
     ("command: run --text 'a b' \"c $$d\"", ""),
     ("entrypoint: [a, 1, true]", ""),

@@ -28,7 +28,8 @@ fn every_stack_compiles_and_says_what_it_is_known_to_say() {
         }
         let mut found = String::new();
         for finding in &compilation.findings {
-            let place = finding.place.as_ref().map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
+            let place =
+                finding.place.as_ref().map(|place| format!("{}:{}", place.file, place.line)).unwrap_or_default();
             // Writing into a `String` cannot fail.
             let _ = writeln!(found, "{} {place} {}", finding.code, finding.message);
             assert!(!finding.help.is_empty(), "{}: {} has no way out", stack.name, finding.message);

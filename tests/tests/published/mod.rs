@@ -7,7 +7,7 @@ use laconic_engine::secret::is_placeholder;
 use serde_json::{Value, json};
 
 /// The object with text where secrets will be.
-pub fn with_secrets(value: &Value, in_data: bool) -> Value {
+fn with_secrets(value: &Value, in_data: bool) -> Value {
     match value {
         // Base64, as a Secret's data are.
         placeholder if is_placeholder(placeholder) => json!(if in_data { "c2VjcmV0" } else { "secret" }),

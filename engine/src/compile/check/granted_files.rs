@@ -106,7 +106,8 @@ fn file(context: &mut Context<'_>, what: &str, written: &str, place: &Place) {
         Err(_) => return,
     };
     let finding = Finding::new(code, format!("the file `{written}` of `{what}` {problem}")).at(place);
-    context.push(finding.help(format!("put it at `{path}`, or correct the path, which is meant from the compose file")));
+    context
+        .push(finding.help(format!("put it at `{path}`, or correct the path, which is meant from the compose file")));
 }
 
 fn given(context: &mut Context<'_>, kind: FileKind) {

@@ -96,7 +96,8 @@ fn has_ended(context: &Context<'_>, service: &Service) -> bool {
 }
 
 fn ports_of(service: &Service) -> String {
-    let ports: Vec<String> = service.ports.iter().chain(&service.exposed).map(|port| port.container.to_string()).collect();
+    let ports: Vec<String> =
+        service.ports.iter().chain(&service.exposed).map(|port| port.container.to_string()).collect();
     if ports.is_empty() { "lists no port".to_owned() } else { format!("lists {}", ports.join(", ")) }
 }
 
