@@ -1,6 +1,6 @@
 //! `extra_hosts`, `dns` and what belongs to it.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use super::read::ignored_because;
 use crate::place::Place;

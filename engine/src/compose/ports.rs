@@ -86,7 +86,7 @@ pub fn parse_port(text: &str, place: &Place) -> Result<(Vec<Port>, bool), &'stat
         [address, host, container] => (Some(address), host, container),
         [.., host, container] => {
             let address = numbers.get(..numbers.len() - host.len() - container.len() - 2).unwrap_or_default();
-            if address.parse::<std::net::Ipv6Addr>().is_err() {
+            if address.parse::<core::net::Ipv6Addr>().is_err() {
                 return Err("there are too many colons");
             }
             (Some(address), host, container)
