@@ -12,8 +12,10 @@
 # own ports 80 and 443. The other side: what runs beside it sees no network but its own, and what runs elsewhere reaches
 # Docker's socket but not the ports that containers publish.
 #
-# What the command finds: DOCKER_HOST, and LACONIC_TESTBED_SHARED, a directory that is a shared mount, which
-# `propagation: HostToContainer` needs of host paths. LACONIC_TESTBED_DOCKER is the folder that testbed-kind.sh makes.
+# What the command finds: DOCKER_HOST; LACONIC_TESTBED_SHARED, a directory that is a shared mount, which
+# `propagation: HostToContainer` needs of host paths; and, after `run`, LACONIC_TESTBED_ENGINE_PID, the file with the
+# engine's process: nobody else uses it, so that the command may stop it and start it again. LACONIC_TESTBED_DOCKER is the
+# folder that testbed-kind.sh makes.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -170,7 +172,8 @@ start_engine() {
   if ! capsh_has_resource; then
     runtime=(--add-runtime "limited=$engine/runc-limited" --default-runtime limited)
   fi
-  PATH=$engine:$PATH dockerd --host "unix://$root/docker.sock" --data-root "$root/data" --pidfile /run/dockerd.pid \
+  export LACONIC_TESTBED_ENGINE_PID=/run/dockerd.pid
+  PATH=$engine:$PATH dockerd --host "unix://$root/docker.sock" --data-root "$root/data" --pidfile "$LACONIC_TESTBED_ENGINE_PID" \
     --config-file "$engine/daemon.json" --bip "$gateway/24" --default-address-pool base=172.30.0.0/16,size=24 \
     --insecure-registry "$gateway/32" --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$(basename "$root")" \
     --storage-driver overlay2 --oom-score-adjust 0 "${runtime[@]}" >"$root/log" 2>&1 9>&- &

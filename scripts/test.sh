@@ -26,14 +26,12 @@ if [ "${LACONIC_TESTBED:-}" != off ]; then
   LACONIC_TESTBED_ASSETS=$(scripts/testbed.sh --where)
   export LACONIC_TESTBED_ASSETS
 fi
-beside_docker=()
 if [ -z "${LACONIC_TESTBED:-}" ]; then
   phase 'test bed for kind' scripts/testbed-kind.sh
-  beside_docker=(scripts/with-docker.sh)
 fi
 # Built first: beside the test bed's own Docker there is no network to fetch anything from.
 phase 'build of tests' cargo test --workspace --all-targets --profile ci --locked --quiet --no-run
-phase 'tests' "${beside_docker[@]}" cargo test --workspace --all-targets --profile ci --locked --offline --quiet
+phase 'tests' scripts/tests.sh
 phase 'doc tests' cargo test --workspace --doc --profile ci --locked --quiet
 phase 'rustdoc' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 phase 'book' scripts/book.sh

@@ -9,6 +9,7 @@
 # The command finds:
 #   PATH                              with kind, kubectl and docker
 #   DOCKER_HOST                       the engine, when it is an own one
+#   LACONIC_TESTBED_ENGINE_PID        the file with its process then: the command may stop it and start it again
 #   KIND_NODE_IMAGE                   the name of a loaded node image that pulls from the registries below. If it was set
 #                                     already, it is made from that image, or from that archive if it names a file
 #   LACONIC_TESTBED_DOCKER            the folder with everything

@@ -6,6 +6,7 @@
 #[path = "../shared/answer.rs"]
 mod answer;
 mod bed;
+mod engine;
 mod figures;
 mod host;
 mod kill;

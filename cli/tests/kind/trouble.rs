@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::answer::{Answer, golden};
+use crate::engine::Engine;
 use crate::figures::timed;
 use crate::host::{Deployment, Host, clusters, tool};
 
@@ -99,7 +100,9 @@ impl Trouble<'_> {
             said.push_str(&format!("$ laconic {words}\n{}{}(exit {})\n\n", answer.stdout, answer.stderr, answer.code));
             assert_eq!(answer.code, code, "{trouble}:\n{said}");
         }
-        golden(&format!("kind/golden/{trouble}"), &self.host.steady(&said));
+        // It reads the same whichever socket nobody serves.
+        let said = self.host.steady(&said).replace("unix:///place/nobody.sock", "unix:///docker.sock");
+        golden(&format!("kind/golden/{trouble}"), &said);
     }
 
     /// The same with a change that waits to be applied: of that alone is planned, and nothing is touched.
@@ -152,9 +155,7 @@ impl Trouble<'_> {
 
     fn nobody_answers(&self) {
         self.shop.nothing_to_do();
-        // What a client sees of an engine that is stopped: a socket that nobody serves.
-        let socket = format!("unix://{}", self.host.path("nobody.sock").display());
-        self.loses_nothing("docker-stopped", &Around::docker(socket), UNKNOWN);
+        self.docker_is_stopped();
         self.loses_nothing("docker-not-permitted", &self.locked_out(), UNKNOWN);
         self.loses_nothing("docker-missing", &Around::path(self.path_without("docker")), UNKNOWN);
         self.shop.nothing_to_do();
@@ -162,6 +163,19 @@ impl Trouble<'_> {
         // A cluster that is there needs no kind.
         let without = Around::path(self.path_without("kind"));
         self.run(&without, "plan --detailed-exitcode").expect(0).says("No changes.");
+    }
+
+    fn docker_is_stopped(&self) {
+        let Some(engine) = Engine::own() else {
+            // Nobody else's engine is stopped. What a client sees of one that is: a socket that nobody serves.
+            let socket = format!("unix://{}", self.host.path("nobody.sock").display());
+            return self.loses_nothing("docker-stopped", &Around::docker(socket), UNKNOWN);
+        };
+        engine.stop();
+        self.loses_nothing("docker-stopped", &Around::default(), UNKNOWN);
+        engine.start();
+        tool("docker", &["start", &format!("{CLUSTER}-control-plane")]);
+        self.recovers();
     }
 
     fn the_node_stands_still(&self) {

@@ -1,6 +1,6 @@
 //! kind clusters for real: made, seen, killed in the middle, brought to their end, deleted.
 //!
-//! `scripts/with-docker.sh cargo test -p laconic-providers --test kind` gives these tests what they need. A cluster takes
+//! `scripts/with-docker.sh cargo test -p laconic-providers --test kind_cluster` gives these tests what they need. A cluster takes
 //! half a minute and two cores: they run one after another.
 
 use std::collections::BTreeMap;
