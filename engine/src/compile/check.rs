@@ -3,6 +3,7 @@
 mod binds;
 mod config;
 mod declared_hook;
+mod granted_files;
 mod hook;
 #[cfg(test)]
 mod host_tests;
@@ -10,6 +11,7 @@ mod load;
 mod moved;
 mod names;
 mod network;
+mod pods;
 mod secrets;
 mod shared;
 mod storage;
@@ -72,6 +74,8 @@ pub fn check_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &
         secrets::check(&mut context);
         storage::check(&mut context);
         workloads::check(&mut context);
+        pods::check(&mut context);
+        granted_files::check(&mut context);
         findings.append(&mut context.findings);
     }
     let is_wrong = has_errors(&findings);
@@ -124,6 +128,11 @@ impl<'a> Context<'a> {
     /// The services of all pods.
     fn pod_services(&self) -> impl Iterator<Item = &'a Service> + use<'a> {
         self.deployment.pods.iter().flat_map(|(_, compose)| &compose.services)
+    }
+
+    /// What a variable stands for; a secret one for a mark.
+    fn lookup_marked(&self) -> impl Fn(&str) -> Option<String> + use<'a> {
+        config::lookup_marked(&self.deployment.config, &self.deployment.generated)
     }
 
     /// What a variable stands for; a secret one for blank, because its value is not known here.

@@ -171,6 +171,17 @@ fn compile(naming: &Naming<'_>, name: &str, files: Files, place: Option<&Place>)
     CompiledConfigMap { resource, digest: hash.finalize().into() }
 }
 
+/// A ConfigMap of one file.
+pub(super) fn single_file(
+    naming: &Naming<'_>,
+    name: &str,
+    key: &str,
+    content: &[u8],
+    place: &Place,
+) -> CompiledConfigMap {
+    compile(naming, name, vec![(key.to_owned(), Arc::from(content))], Some(place))
+}
+
 /// The text that makes pods roll when what they read at start changes: contents of ConfigMaps by digest, Secrets only
 /// by the names of their sources, never by their values.
 pub(super) fn config_digest(maps: &[&CompiledConfigMap], secret_sources: &[String]) -> Option<String> {

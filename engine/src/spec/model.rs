@@ -263,6 +263,8 @@ pub struct Spec {
     pub annotations: Vec<(Located<String>, Located<String>)>,
     /// `labels`.
     pub labels: Vec<(Located<String>, Located<String>)>,
+    /// `profiles`: the active ones.
+    pub profiles: Vec<Located<String>>,
     /// `node-affinities`.
     pub node_affinities: Vec<KeyValue>,
     /// `node-tolerations`.

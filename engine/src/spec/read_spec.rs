@@ -83,6 +83,7 @@ fn read_key(decoder: &mut Decoder, spec: &mut Spec, key: &Node<'_>, value: &Node
         "replicas" => spec.replicas = decoder.whole_number(name, value, 0, 1_000_000),
         "annotations" => spec.annotations = texts(decoder, name, value),
         "labels" => spec.labels = texts(decoder, name, value),
+        "profiles" => spec.profiles = decoder.strings(name, value),
         "node-affinities" => spec.node_affinities = key_values(decoder, name, AFFINITY_KEYS, value),
         "node-tolerations" => spec.node_tolerations = key_values(decoder, name, TOLERATION_KEYS, value),
         "security" => spec.security = security(decoder, value),

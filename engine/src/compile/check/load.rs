@@ -113,18 +113,18 @@ impl<'a> Loader<'a> {
         let is_directory = source.layout == Layout::Directory;
         self.pods_folder.clone_from(&folders.compose);
         let (config, generated) = self.config(&spec, &identity, source);
-        let lookup = config::lookup(&config, &generated);
-        let mut pods = Vec::new();
-        for name in &stack.pods {
-            let elsewhere = stack.pod_files.get(&name.value).filter(|_| !is_directory);
-            let file = self.compose(&folders.compose, name, elsewhere, &identity, &lookup);
-            pods.extend(file.map(|file| (name.value.clone(), file)));
-        }
-        let mut jobs = Vec::new();
-        for name in &stack.jobs {
-            let file = self.compose(&folders.compose_jobs, name, None, &identity, &lookup);
-            jobs.extend(file.map(|file| (name.value.clone(), file)));
-        }
+        let (mut pods, jobs) = {
+            let blank = config::lookup(&config, &generated);
+            let marked = config::lookup_marked(&config, &generated);
+            // laconic-so reads nothing in which a secret could be told from blank.
+            let lookup: &dyn Fn(&str) -> Option<String> =
+                if identity.dialect == Dialect::Compose { &marked } else { &blank };
+            let none = BTreeMap::new();
+            let elsewhere = if is_directory { &none } else { &stack.pod_files };
+            let pods = self.compose_files((&folders.compose, elsewhere), &stack.pods, &identity, &spec, lookup);
+            let jobs = self.compose_files((&folders.compose_jobs, &none), &stack.jobs, &identity, &spec, lookup);
+            (pods, jobs)
+        };
         if !is_directory || identity.dialect == Dialect::Compose {
             // A directory that laconic-so made has them in its copies of the compose files; ours are verbatim.
             self.replace_ports(&spec, &mut pods);
@@ -138,7 +138,6 @@ impl<'a> Loader<'a> {
                 self.findings.push(hook::finding(&file, &text, is_directory));
             }
         }
-        drop(lookup);
         let hook_files = spec.hooks.iter().map(|hook| (hook.name.value.clone(), hook_files(source, hook))).collect();
         Some(CheckedDeployment {
             hook_files,
@@ -259,6 +258,26 @@ impl<'a> Loader<'a> {
         self.digests.insert(path.clone(), Digest::of_bytes(&bytes));
         let (read, _) = read_config_env(&path.as_str().into(), std::str::from_utf8(&bytes).ok()?);
         Some(read.variables.into_iter().filter(|variable| variable.is_secret).collect())
+    }
+
+    /// The compose files of pods or jobs, without the services whose profiles are not active: those of a folder, but for
+    /// pods whose file is elsewhere.
+    fn compose_files(
+        &mut self,
+        (folder, elsewhere): (&str, &BTreeMap<String, String>),
+        names: &[Located<String>],
+        identity: &DeploymentFile,
+        spec: &Spec,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Vec<(String, ComposeFile)> {
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            let elsewhere = elsewhere.get(&name.value);
+            let Some(mut file) = self.compose(folder, name, elsewhere, identity, lookup) else { continue };
+            file.leave_out_inactive(&spec.profiles);
+            files.push((name.value.clone(), file));
+        }
+        files
     }
 
     fn compose(

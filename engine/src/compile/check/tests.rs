@@ -130,12 +130,7 @@ fn every_rule_triggers_and_nearly_triggers() {
         ("", web("    ports: ['30080:80', '30080:81']\n"), &["110 error"], &["110 warning"]),
         ("", web("    ports: ['30000:80', '32767:81', '30000:80/udp']\n"), &[], &[]),
         // 111, 102
-        (
-            "",
-            web("    restart: always\n    portz: []\n"),
-            &["111 warning", "102 warning"],
-            &["111 warning", "102 warning"],
-        ),
+        ("", web("    init: true\n    portz: []\n"), &["111 warning", "102 warning"], &["111 warning", "102 warning"]),
         // 112
         ("", web("volumes: {data: }\n"), &["112 error"], &["112 warning"]),
         ("configmaps: {settings: }\n", web("volumes: {settings: }\n"), &[], &[]),

@@ -82,6 +82,7 @@ pub(crate) const SPEC_TABLE: &[Key] = &[
     Key::new("image-pull-policy", Kind::Word(PULL_POLICIES), "IfNotPresent", "When nodes ask the registry for an image.").or("`IfNotPresent` on kind, `Always` elsewhere"),
     Key::new("annotations", Kind::Names(&Kind::Scalar), "{example.com/team: shop}", "Annotations of pods. `{name}` in a key stands for each service's name."),
     Key::new("labels", Kind::Names(&Kind::Scalar), "{tier: web}", "Labels of pods. `{name}` in a key stands for each service's name."),
+    Key::new("profiles", Kind::List(&Kind::Text), "[debug]", "The profiles that are active: services of compose files that name profiles are left out unless one of theirs is here."),
     Key::new("node-affinities", Kind::List(&Kind::Mapping(AFFINITY)), "[{label: disk, value: ssd}]", "Labels of the nodes that pods may run on; one of them is enough."),
     Key::new("node-tolerations", Kind::List(&Kind::Mapping(TOLERATION)), "[{key: dedicated, value: shop}]", "Taints of nodes that pods may run on all the same."),
     Key::new("security", Kind::Mapping(SECURITY), "{capabilities: [NET_ADMIN]}", "What containers may do beyond the usual."),
