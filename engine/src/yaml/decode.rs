@@ -27,6 +27,10 @@ impl Decoder {
     pub fn wrong_type(&mut self, key: &str, expected: &str, node: &Node<'_>) {
         let name = key.rsplit('.').next().unwrap_or(key).trim_end_matches("[]");
         let help = match expected {
+            // The file as a whole.
+            "a mapping" if key.ends_with(".yml") || key.contains(' ') => {
+                "write a line `KEY: VALUE` for each entry".to_owned()
+            }
             "a mapping" => format!("write `{name}:` with a line `KEY: VALUE` for each entry below it"),
             "a list" => format!("write `{name}:` with a line `- VALUE` for each entry below it"),
             "a whole number" => "write digits alone, such as `2`".to_owned(),
