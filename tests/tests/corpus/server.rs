@@ -57,7 +57,8 @@ pub fn accepts(stacks: &[Stack]) {
                         let stored = project(&live.attributes, wanted);
                         for (path, value) in flatten(wanted) {
                             // A zero value is stored as none.
-                            let is_zero = stored[&path].is_null() && [json!(false), json!(""), json!(0)].contains(&value);
+                            let is_zero =
+                                stored[&path].is_null() && [json!(false), json!(""), json!(0)].contains(&value);
                             if !is_zero && !same(&path, &stored[&path], &value) {
                                 refused.push(format!(
                                     "{}: {}: {path}: {value} was sent, {} would be stored",
