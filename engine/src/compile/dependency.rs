@@ -15,6 +15,9 @@ use crate::place::Place;
 /// From how many services of one knot the shortest circle is searched: enough for every file that a person wrote.
 const MAX_STARTS: usize = 1000;
 
+/// Among how many names a misspelt one is looked for.
+const MAX_SUGGESTED: usize = 100;
+
 /// A pod or job by its place: whether it is a job, and which one.
 pub(super) type Workload = (bool, usize);
 
@@ -92,7 +95,9 @@ fn unknown(dependency: &Dependency, inactive: &BTreeSet<&str>, by_name: &HashMap
             .at(place)
             .help("add one of its profiles to `profiles:` of the spec, or write `required: false`");
     }
-    let mut known: Vec<&str> = by_name.keys().copied().collect();
+    // Among very many names a search for each mistake would take long.
+    let mut known: Vec<&str> =
+        if by_name.len() > MAX_SUGGESTED { Vec::new() } else { by_name.keys().copied().collect() };
     known.sort_unstable();
     let finding = Finding::new(Code::InvalidYaml, format!("`depends_on` names `{name}`, which is no service here"));
     finding.at(place).help(match crate::yaml::nearest(name, &known) {

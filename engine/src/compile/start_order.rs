@@ -73,9 +73,8 @@ fn place(
 }
 
 fn stages(file: &ComposeFile, needs: &[Vec<(usize, Condition)>]) -> Vec<Stage> {
-    let is_awaited_as = |index: usize, wanted: Condition| {
-        needs.iter().flatten().any(|(other, condition)| *other == index && *condition == wanted)
-    };
+    let awaited: HashSet<&(usize, Condition)> = needs.iter().flatten().collect();
+    let is_awaited_as = |index: usize, wanted: Condition| awaited.contains(&(index, wanted));
     let mut stages: Vec<Stage> = file
         .services
         .iter()

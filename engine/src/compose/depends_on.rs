@@ -7,7 +7,7 @@ use crate::yaml::{Decoder, Node, NodeKind};
 const KEYS: &[&str] = &["condition", "required", "restart"];
 
 /// What must have happened before a service starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
     /// The other one runs.
     Started,

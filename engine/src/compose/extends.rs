@@ -9,6 +9,9 @@ use crate::yaml::{Decoder, MAX_NODES, Node, NodeKind, Style};
 /// How long a chain of services that extend each other may be.
 const MAX_CHAIN: usize = 32;
 
+/// Among how many names a misspelt one is looked for.
+const MAX_SUGGESTED: usize = 100;
+
 /// Keys that are mappings from names to values, whether written so or as a list.
 const NAMED_VALUES: &[&str] =
     &["environment", "labels", "annotations", "sysctls", "extra_hosts", "depends_on", "ulimits", "storage_opt"];
@@ -52,7 +55,8 @@ impl<'n, 't> Extension<'n, 't> {
                 break;
             }
             let Some((known, found)) = self.services.get_key_value(base) else {
-                let known: Vec<&str> = self.services.keys().copied().collect();
+                // Among very many names a search for each mistake would take long.
+                let known: Vec<&str> = self.services.keys().copied().take(MAX_SUGGESTED).collect();
                 let help = match crate::yaml::nearest(base, &known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "name a service of this file".to_owned(),

@@ -73,6 +73,8 @@ pub struct Service {
     pub host_processes: Option<Place>,
     /// Whether `ipc` is `host`.
     pub host_ipc: Option<Place>,
+    /// The services whose network or memory segments `network_mode` or `ipc` says it shares, with that key.
+    pub joins: Vec<(&'static str, Located<String>)>,
     /// `deploy.resources`, and below it `mem_limit`, `mem_reservation` and `cpus`.
     pub resources: ResourceBlock,
     /// Whether the label `laconic.init-container` makes it an init container.
@@ -141,6 +143,7 @@ impl Service {
             host_network: None,
             host_processes: None,
             host_ipc: None,
+            joins: Vec::new(),
             resources: ResourceBlock::default(),
             is_init: false,
             labels: Vec::new(),

@@ -106,6 +106,28 @@ impl ServiceReader<'_, '_> {
         self.decoder.scalar(name, &node).filter(|amount| amount.value.kind != ScalarKind::Null)
     }
 
+    /// Whether a container shares a namespace with its node. With other services of the same file it does anyway; whether
+    /// a named one is there is seen when all are read.
+    fn namespace(
+        &mut self,
+        service: &mut Service,
+        name: &'static str,
+        key: &Node<'_>,
+        node: &Node<'_>,
+    ) -> Option<Place> {
+        let mode = self.decoder.string(name, node)?;
+        match (mode.value.as_str(), mode.value.strip_prefix("service:")) {
+            ("host", _) => return Some(node.place.clone()),
+            ("", _) => {}
+            ("shareable" | "private", _) if name == "ipc" => {}
+            (_, Some(other)) if name != "pid" && self.dialect == Dialect::Compose => {
+                service.joins.push((name, Located::new(other.to_owned(), mode.place.clone())));
+            }
+            _ => self.decoder.findings.push(ignored(name, &key.place)),
+        }
+        None
+    }
+
     fn read_key(&mut self, service: &mut Service, key: &Node<'_>, value: &Node<'_>) {
         let name = key.text().unwrap_or_default();
         let value = self.replaced(name, value);
@@ -166,9 +188,9 @@ impl ServiceReader<'_, '_> {
             "secrets" => service.secrets = read_grants(decoder, FileKind::Secret, value),
             "configs" => service.configs = read_grants(decoder, FileKind::Config, value),
             "networks" => service.aliases = aliases(decoder, key, value),
-            "network_mode" => service.host_network = namespace(decoder, self.dialect, key, value),
-            "pid" => service.host_processes = namespace(decoder, self.dialect, key, value),
-            "ipc" => service.host_ipc = namespace(decoder, self.dialect, key, value),
+            "network_mode" => service.host_network = self.namespace(service, "network_mode", key, value),
+            "pid" => service.host_processes = self.namespace(service, "pid", key, value),
+            "ipc" => service.host_ipc = self.namespace(service, "ipc", key, value),
             // Merged in before anything was read.
             "extends" => {}
             _ => decoder.unknown_key(key, &names(SERVICE_KEYS)),
@@ -192,21 +214,6 @@ fn fill(amounts: &mut Option<ResourceAmounts>, older: ResourceAmounts) {
     let amounts = amounts.get_or_insert_default();
     amounts.cpus = amounts.cpus.take().or(older.cpus);
     amounts.memory = amounts.memory.take().or(older.memory);
-}
-
-/// Whether a container shares a namespace with its node. With other services of the same file it does anyway; whether
-/// a named one is there is seen when dependencies are.
-fn namespace(decoder: &mut Decoder, dialect: Dialect, key: &Node<'_>, node: &Node<'_>) -> Option<Place> {
-    let name = key.text().unwrap_or_default();
-    let mode = decoder.string(name, node)?;
-    match mode.value.as_str() {
-        "host" => return Some(node.place.clone()),
-        "" => {}
-        "shareable" | "private" if name == "ipc" => {}
-        mode if mode.starts_with("service:") && name != "pid" && dialect == Dialect::Compose => {}
-        _ => decoder.findings.push(ignored(name, &key.place)),
-    }
-    None
 }
 
 fn environment(decoder: &mut Decoder, node: &Node<'_>) -> Vec<(Located<String>, Located<Scalar>)> {

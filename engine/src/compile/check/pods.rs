@@ -46,6 +46,11 @@ fn pod(context: &mut Context<'_>, file: &ComposeFile) {
             }
         }
         mounted_twice(context, service);
+        for (key, other) in service.joins.iter().filter(|(_, other)| file.service(&other.value).is_none()) {
+            let message = format!("`{key}: service:{}` has no effect: only services of one file share it", other.value);
+            let finding = Finding::new(Code::ComposeFeatureIgnored, message).at(&other.place);
+            context.push(finding.help("put the two services into one compose file, which becomes one pod"));
+        }
     }
 }
 
