@@ -19,7 +19,7 @@ use laconic_engine::code::{Code, Need};
 use world::{fixtures, laconic, root, subfolders};
 
 /// Codes that files alone can cause, and whose finding only a plan makes.
-const BY_PLANS: &[Code] = &[Code::VolumeRenamed];
+const BY_PLANS: &[Code] = &[Code::VolumeRenamed, Code::LeftBehind];
 
 /// Codes that need a state or a live world, and a file of tests that makes them.
 const ELSEWHERE: &[(Code, &str)] = &[

@@ -87,10 +87,20 @@ fn steady(text: &str, work: &Path) -> String {
                 line.replace_range(start..end, "(id)");
             }
         }
+        // A commit's id depends on everything in it, and a deployment directory tells where it is.
+        let starts = line.match_indices(" (").map(|(at, _)| at + 2);
+        if let Some(at) = starts.into_iter().find(|at| is_commit(&line[*at..])) {
+            line.replace_range(at..at + 7, "commit");
+        }
         out.push_str(&times(&line));
         out.push('\n');
     }
     out
+}
+
+/// Whether a text begins with the short id of a commit and a closing bracket.
+fn is_commit(text: &str) -> bool {
+    text.get(..8).is_some_and(|id| id.ends_with(')') && id[..7].bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Replaces RFC 3339 times of the real clock; the simulated one begins with 2026-01-01 and is the same in every run.
