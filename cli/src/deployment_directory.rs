@@ -74,7 +74,7 @@ pub fn build(build: &Build<'_>, at: &Path) -> Result<()> {
         }
         let configs = compose.configs.iter().filter_map(file_of);
         for path in configs {
-            copy_static(build, &stack_root, &join(&from, path), path, at)?;
+            copy_static(build, &stack_root, &join(from, path), path, at)?;
         }
         // What a script of the image expects beside the compose file's own references.
         copy_tree(build, &join(&stack_root, &format!("config/{name}")), at, &format!("config/{name}"), 0)?;
