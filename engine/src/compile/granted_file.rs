@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
 use super::config_map::{ConfigMaps, single_file};
@@ -30,6 +29,8 @@ pub(super) struct GrantedFiles {
 struct GrantedFile {
     /// The name of the Secret or ConfigMap.
     object: String,
+    /// Which of the two it is.
+    is_config_map: bool,
     /// What a pod that is given it needs.
     need: Option<Address>,
     /// What rolls the pods when it changes, beside contents of ConfigMaps: never a secret.
@@ -102,19 +103,21 @@ pub(super) fn granted_files(
             }
             let suffix = object_suffix(kind, name);
             let object = naming.object_name(&suffix);
-            let mut entry = GrantedFile { object, need: None, digest_source: None, config_map: None };
+            let is_config_map = kind == FileKind::Config;
+            let mut entry = GrantedFile { object, is_config_map, need: None, digest_source: None, config_map: None };
             match (&definition.source, kind) {
                 (FileSource::External(name), _) => entry.object.clone_from(&name.value),
-                (source, FileKind::Secret) => {
-                    let (value, digest_source) = secret_value(checked, source, folder);
-                    let data = Map::from_iter([(name.clone(), value)]);
+                (source, FileKind::Secret) if !is_plain(checked, source) => {
+                    let source = secret_source(checked, source, folder);
+                    entry.digest_source = Some(format!("secret {name}: {source}"));
+                    let data = Map::from_iter([(name.clone(), SecretExpression::Base64(source).placeholder())]);
                     let place = Some(&definition.name.place);
                     let resource = secret(naming, &suffix, &entry.object, "Opaque", data, place);
                     entry.need = Some(resource.address.clone());
-                    entry.digest_source = Some(format!("secret {name}: {digest_source}"));
                     granted.resources.push(resource);
                 }
-                (source, FileKind::Config) => {
+                (source, _) => {
+                    entry.is_config_map = true;
                     let content = content(checked, source, reader);
                     let map = single_file(naming, &suffix, name, &content, &definition.name.place);
                     entry.need = Some(naming.address(ResourceType::ConfigMap, &suffix));
@@ -128,39 +131,32 @@ pub(super) fn granted_files(
     granted
 }
 
-/// The value of a secret as a Secret's `data` have it, and what it is made of, without the value.
-fn secret_value(checked: &CheckedDeployment, source: &FileSource, folder: &str) -> (Value, String) {
-    let source = match source {
-        FileSource::File(path) => file_source(checked, &from_directory(&path.value, folder)),
-        FileSource::Environment(name) => {
-            let name = &name.value;
-            if let Some((_, encoding, bytes)) = checked.generated.iter().find(|(known, _, _)| known == name) {
-                SecretSource::Generated {
-                    deployment: checked.name.clone(),
-                    name: name.clone(),
-                    encoding: encoding.clone(),
-                    bytes: *bytes,
-                }
-            } else {
-                match checked.config.iter().find(|variable| variable.name == *name) {
-                    Some(variable) if variable.is_secret => {
-                        SecretSource::ConfigEnv { deployment: checked.name.clone(), name: name.clone() }
-                    }
-                    // Plain `config:` is no secret, and stands in every environment anyway.
-                    Some(variable) => {
-                        let text = base64::engine::general_purpose::STANDARD.encode(&variable.value);
-                        let digest_source = format!("config {name} {text}");
-                        return (text.into(), digest_source);
-                    }
-                    None => SecretSource::Environment(name.clone()),
-                }
-            }
-        }
-        // The reader takes neither for a secret.
-        FileSource::Content(text) | FileSource::External(text) => SecretSource::Environment(text.value.clone()),
+/// Whether a secret is a variable of `config:`, which is no secret and stands in every environment anyway: a Secret holds
+/// no value that a plan shows, so that a ConfigMap holds it.
+fn is_plain(checked: &CheckedDeployment, source: &FileSource) -> bool {
+    let FileSource::Environment(name) = source else { return false };
+    checked.config.iter().any(|variable| variable.name == name.value && !variable.is_secret)
+}
+
+/// Where the value of a secret comes from.
+fn secret_source(checked: &CheckedDeployment, source: &FileSource, folder: &str) -> SecretSource {
+    let name = match source {
+        FileSource::File(path) => return file_source(checked, &from_directory(&path.value, folder)),
+        // The reader takes neither of the last two for a secret.
+        FileSource::Environment(name) | FileSource::Content(name) | FileSource::External(name) => &name.value,
     };
-    let digest_source = source.to_string();
-    (SecretExpression::Base64(source).placeholder(), digest_source)
+    if let Some((_, encoding, bytes)) = checked.generated.iter().find(|(known, _, _)| known == name) {
+        return SecretSource::Generated {
+            deployment: checked.name.clone(),
+            name: name.clone(),
+            encoding: encoding.clone(),
+            bytes: *bytes,
+        };
+    }
+    if checked.config.iter().any(|variable| variable.name == *name) {
+        return SecretSource::ConfigEnv { deployment: checked.name.clone(), name: name.clone() };
+    }
+    SecretSource::Environment(name.clone())
 }
 
 /// A path of a compose file as it is meant from the deployment directory.
@@ -189,18 +185,15 @@ impl GrantedFiles {
         let mut pod = PodFiles::default();
         let mut seen: Vec<String> = Vec::new();
         for service in &file.services {
-            for (kind, grant, granted, volume) in self.of_service(service) {
+            for (grant, granted, volume) in self.of_service(service) {
                 if seen.contains(&volume) {
                     continue;
                 }
                 let mode = grant.mode.unwrap_or(DEFAULT_MODE);
-                pod.volumes.push(match kind {
-                    FileKind::Secret => {
-                        json!({"name": volume, "secret": {"secretName": granted.object, "defaultMode": mode}})
-                    }
-                    FileKind::Config => {
-                        json!({"name": volume, "configMap": {"name": granted.object, "defaultMode": mode}})
-                    }
+                pod.volumes.push(if granted.is_config_map {
+                    json!({"name": volume, "configMap": {"name": granted.object, "defaultMode": mode}})
+                } else {
+                    json!({"name": volume, "secret": {"secretName": granted.object, "defaultMode": mode}})
                 });
                 pod.needs.extend(granted.need.clone());
                 pod.digest_sources.extend(granted.digest_source.clone());
@@ -211,7 +204,7 @@ impl GrantedFiles {
         pod
     }
 
-    fn of_service<'g, 's>(&'g self, service: &'s Service) -> Vec<(FileKind, &'s FileGrant, &'g GrantedFile, String)> {
+    fn of_service<'g, 's>(&'g self, service: &'s Service) -> Vec<(&'s FileGrant, &'g GrantedFile, String)> {
         let mut found = Vec::new();
         for kind in [FileKind::Secret, FileKind::Config] {
             for grant in grants(service, kind) {
@@ -220,7 +213,7 @@ impl GrantedFiles {
                 if let Some(mode) = grant.mode {
                     volume = format!("{volume}-{mode:o}");
                 }
-                found.push((kind, grant, file, volume_name(&volume)));
+                found.push((grant, file, volume_name(&volume)));
             }
         }
         found
@@ -230,7 +223,7 @@ impl GrantedFiles {
     pub(super) fn mounts(&self, service: &Service) -> Vec<Value> {
         let granted = self.of_service(service).into_iter();
         granted
-            .map(|(_, grant, _, volume)| {
+            .map(|(grant, _, volume)| {
                 json!({
                     "name": volume,
                     "mountPath": grant.target,

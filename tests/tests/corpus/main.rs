@@ -12,6 +12,8 @@ mod stack;
 
 use std::fmt::Write as _;
 
+use laconic_engine::address::ResourceType;
+use laconic_engine::secret::is_placeholder;
 use stack::{Stack, stacks};
 
 /// How many stacks there are at least.
@@ -67,6 +69,11 @@ fn check(stack: &Stack) {
     let Some(compiled) = compilation.deployment else { panic!("{}: {errors}", stack.name) };
     compiled.resources.iter().for_each(published::check);
     for resource in &compiled.resources {
+        if resource.address.resource_type == ResourceType::Secret {
+            let value = resource.attributes.value();
+            let data = value["data"].as_object().into_iter().flatten();
+            assert!(data.clone().count() > 0 && data.map(|(_, it)| it).all(is_placeholder), "{}", resource.address);
+        }
         for need in &resource.needs {
             let is_there = need.scope.is_cluster() || compiled.resources.iter().any(|other| other.address == *need);
             assert!(is_there, "{}: {} needs {need}, which nobody makes", stack.name, resource.address);
