@@ -7,7 +7,7 @@ mod state;
 use std::sync::Arc;
 
 use laconic_engine::compose::{interpolate, interpolate_whole};
-use laconic_engine::spec::{read_config_env, read_deployment_file};
+use laconic_engine::spec::{read_config_env, read_deployment_file, read_repository};
 
 pub use deployment::{compose, spec};
 pub use state::state;
@@ -35,6 +35,13 @@ pub fn config_env(data: &[u8]) {
     for variable in &read.variables {
         assert!(!variable.name.is_empty(), "a variable without a name: {variable:?}");
     }
+    assert!(findings.iter().all(|finding| finding.place.is_some()));
+}
+
+/// laconic.yml.
+pub fn repository(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (_, findings) = read_repository(&Arc::from("laconic.yml"), &text);
     assert!(findings.iter().all(|finding| finding.place.is_some()));
 }
 
