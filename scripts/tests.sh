@@ -43,6 +43,9 @@ else
 fi
 group 'others' "${tests[@]}" "${rest[@]}" &
 running+=($!)
+# A short run: the inputs that are kept, and some seconds of new ones.
+group 'fuzz' scripts/fuzz.sh 10 &
+running+=($!)
 status=0
 for process in "${running[@]}"; do wait "$process" || status=1; done
 exit "$status"

@@ -95,6 +95,13 @@ pub fn locate(common: &Common) -> Result<Inputs> {
     }
     let directories = if common.dirs.is_empty() { vec![search_upward()?] } else { common.dirs.clone() };
     if let [directory] = directories.as_slice()
+        && common.dirs.is_empty()
+        && is_spec_alone(directory)
+    {
+        let spec_file = PathBuf::from(way_up(directory)).join("spec.yml");
+        return Ok(vec![from_spec(&spec_file, common.stack.as_deref(), None)?].into());
+    }
+    if let [directory] = directories.as_slice()
         && is_repository(directory)
     {
         let root = fs::canonicalize(directory).map_err(file(directory, "read"))?;
@@ -124,6 +131,12 @@ fn is_repository(directory: &Path) -> bool {
     directory.join(repository::FILE).is_file() && !is_deployment(directory)
 }
 
+/// Whether a directory holds a spec that is no deployment's copy.
+fn is_spec_alone(directory: &Path) -> bool {
+    let has = |name: &str| directory.join(name).is_file();
+    has("spec.yml") && !has("deployment.yml") && !has(repository::FILE)
+}
+
 fn is_deployment(directory: &Path) -> bool {
     directory.join("spec.yml").is_file() && directory.join("deployment.yml").is_file()
 }
@@ -150,7 +163,9 @@ pub fn directories(inputs: &[Input]) -> BTreeMap<String, PathBuf> {
 
 fn search_upward() -> Result<PathBuf> {
     let from = std::env::current_dir().map_err(file(Path::new("."), "read"))?;
-    let found = from.ancestors().find(|path| is_deployment(path) || path.join(repository::FILE).is_file());
+    let found = from
+        .ancestors()
+        .find(|path| is_deployment(path) || path.join(repository::FILE).is_file() || is_spec_alone(path));
     found.map(Path::to_owned).ok_or(Problem::NoDeployment { from })
 }
 
@@ -244,7 +259,7 @@ fn name_of_spec(spec_file: &Path) -> String {
     }
     let folder = spec_file.parent().filter(|parent| !parent.as_os_str().is_empty());
     match folder.map(Path::to_owned).or_else(|| std::env::current_dir().ok()) {
-        Some(folder) => base_name(&folder),
+        Some(folder) => base_name(&fs::canonicalize(&folder).unwrap_or(folder)),
         None => stem,
     }
 }

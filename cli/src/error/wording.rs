@@ -15,7 +15,7 @@ impl Problem {
             Self::NeedsSimulation => "`simulate` edits a simulated host, and none is named".to_owned(),
             Self::NoDeployment { from } => {
                 format!(
-                    "no deployment found: neither `{}` nor a directory above it holds spec.yml and deployment.yml",
+                    "no deployment found: neither `{}` nor a directory above it holds spec.yml or laconic.yml",
                     from.display()
                 )
             }

@@ -5,58 +5,15 @@ use std::sync::Arc;
 
 use super::read_spec::{mount_root, suppress};
 use super::repository::{PinnedStack, Policy, Repository, RepositoryCluster, RepositoryDeployment, StackReference};
+use super::schema::{CLUSTER, DEPLOYMENT, Key, LACONIC_TABLE, POLICY, STACK, STATE};
 use super::{Dialect, Located, required_version};
 use crate::code::{Code, Severity};
 use crate::place::Place;
 use crate::source::normalize_path;
 use crate::yaml::{Decoder, Node, NodeKind, nearest};
 
-/// The keys of a mapping with what they mean: the reader and the schema of the file come from the same table.
-pub type KeyTable = &'static [(&'static str, &'static str)];
-
-/// The keys of laconic.yml.
-pub const REPOSITORY_KEYS: KeyTable = &[
-    ("deployments", "The deployments of this repository, by name; the name is the second part of their addresses"),
-    ("clusters", "Settings that a kind cluster can have only once, by the name that deployments give it"),
-    ("state", "Where the state is kept"),
-    ("policy", "What is stricter in this repository than elsewhere"),
-    ("suppress", "Codes of findings that are not reported, each with its reason"),
-    ("required-version", "The versions of laconic that may plan this repository: `0.1`, `>=0.1, <0.3`"),
-];
-
-/// The keys of an entry of `deployments:`.
-pub const DEPLOYMENT_KEYS: KeyTable = &[
-    ("spec", "The spec file, relative to laconic.yml"),
-    ("stack", "The stack's folder, relative to laconic.yml, or `{repo, rev, path}`; without it the spec's `stack:`"),
-    ("directory", "The deployment directory on the host it runs on, relative to laconic.yml or absolute"),
-    ("cluster", "The cluster it shares with others: a key of `clusters:`"),
-    ("dialect", "`compose` or `laconic-so`: how it is read where its directory is not at hand"),
-];
-
-/// The keys of a pinned stack.
-pub const STACK_KEYS: KeyTable = &[
-    ("repo", "The repository: a path relative to laconic.yml, or an address that git clones"),
-    ("rev", "The revision: a commit or a tag"),
-    ("path", "The stack's folder in that repository"),
-];
-
-/// The keys of an entry of `clusters:`.
-pub const CLUSTER_KEYS: KeyTable = &[
-    ("kind-mount-root", "The host directory that is mounted into the cluster's node as its umbrella"),
-    ("kind-node-image", "The image of the cluster's node"),
-    ("caddy-ingress-image", "The image of the cluster's ingress controller"),
-    ("acme-email", "The address that certificate authorities write to"),
-];
-
-/// The keys of `state:`.
-pub const STATE_KEYS: KeyTable = &[("backend", "`local`, the only one yet: beside the deployments on their host")];
-
-/// The keys of `policy:`.
-pub const POLICY_KEYS: KeyTable =
-    &[("strict", "Every warning is an error"), ("warnings-as-errors", "Codes of warnings that are errors here")];
-
-fn names(table: KeyTable) -> Vec<&'static str> {
-    table.iter().map(|(name, _)| *name).collect()
+fn names(table: &[Key]) -> Vec<&'static str> {
+    table.iter().map(|key| key.name).collect()
 }
 
 /// Reads laconic.yml. Everything that is wrong with it is reported at once; what is right is read all the same.
@@ -87,7 +44,7 @@ pub fn read_repository(file: &Arc<str>, text: &str) -> (Repository, Vec<crate::f
                     .and_then(|required| required_version::check(required, "laconic.yml", env!("CARGO_PKG_VERSION")));
                 decoder.findings.extend(finding);
             }
-            _ => decoder.unknown_key(key, &names(REPOSITORY_KEYS)),
+            _ => decoder.unknown_key(key, &names(LACONIC_TABLE)),
         }
     }
     if matches!(node.kind, NodeKind::Mapping(_)) && node.get("deployments").is_none_or(Node::is_null) {
@@ -128,7 +85,7 @@ fn deployment(decoder: &mut Decoder, name: Located<String>, node: &Node<'_>) -> 
             "directory" => directory = decoder.string("directory", value).filter(|path| !path.value.is_empty()),
             "cluster" => cluster = decoder.string("cluster", value).filter(|name| !name.value.is_empty()),
             "dialect" => dialect = read_dialect(decoder, value),
-            _ => decoder.unknown_key(key, &names(DEPLOYMENT_KEYS)),
+            _ => decoder.unknown_key(key, &names(DEPLOYMENT)),
         }
     }
     let Some(spec) = spec else {
@@ -162,7 +119,7 @@ fn stack_reference(decoder: &mut Decoder, node: &Node<'_>) -> Option<StackRefere
             "repo" => repo = decoder.required_string("repo", value).filter(|repo| !repo.value.is_empty()),
             "rev" => rev = revision(decoder, value),
             "path" => path = folder(decoder, value),
-            _ => decoder.unknown_key(key, &names(STACK_KEYS)),
+            _ => decoder.unknown_key(key, &names(STACK)),
         }
     }
     let (Some(repo), Some(rev), Some(path)) = (repo, rev, path) else {
@@ -212,7 +169,7 @@ fn clusters(decoder: &mut Decoder, node: &Node<'_>) -> Vec<RepositoryCluster> {
                 "kind-node-image" => cluster.kind_node_image = text(decoder),
                 "caddy-ingress-image" => cluster.caddy_ingress_image = text(decoder),
                 "acme-email" => cluster.acme_email = text(decoder),
-                _ => decoder.unknown_key(key, &names(CLUSTER_KEYS)),
+                _ => decoder.unknown_key(key, &names(CLUSTER)),
             }
         }
         clusters.push(cluster);
@@ -223,7 +180,7 @@ fn clusters(decoder: &mut Decoder, node: &Node<'_>) -> Vec<RepositoryCluster> {
 fn state(decoder: &mut Decoder, node: &Node<'_>) {
     for (key, value) in decoder.entries("state", node) {
         if key.text() != Some("backend") {
-            decoder.unknown_key(key, &names(STATE_KEYS));
+            decoder.unknown_key(key, &names(STATE));
             continue;
         }
         let Some(backend) = decoder.required_string("backend", value) else { continue };
@@ -244,7 +201,7 @@ fn policy(decoder: &mut Decoder, node: &Node<'_>) -> Policy {
                     policy.warnings_as_errors.extend(forbidden(decoder, written));
                 }
             }
-            _ => decoder.unknown_key(key, &names(POLICY_KEYS)),
+            _ => decoder.unknown_key(key, &names(POLICY)),
         }
     }
     policy

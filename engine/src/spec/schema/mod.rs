@@ -11,6 +11,7 @@ mod tests;
 pub use json::json_schema;
 pub(crate) use keys::*;
 pub use operator::LACONIC;
+pub(crate) use operator::{CLUSTER, DEPLOYMENT, LACONIC_TABLE, POLICY, STACK, STATE};
 pub use reference::reference_page;
 
 use crate::code::Code;

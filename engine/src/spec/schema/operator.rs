@@ -9,7 +9,7 @@ pub const LACONIC: File = File {
     keys: LACONIC_TABLE,
 };
 
-const LACONIC_TABLE: &[Key] = &[
+pub(crate) const LACONIC_TABLE: &[Key] = &[
     Key::new(
         "deployments",
         Kind::Names(&Kind::Mapping(DEPLOYMENT)),
@@ -34,7 +34,7 @@ const LACONIC_TABLE: &[Key] = &[
     Key::new("required-version", Kind::Scalar, "'>=0.1, <0.3'", "Which versions of laconic may plan this repository."),
 ];
 
-const DEPLOYMENT: &[Key] = &[
+pub(crate) const DEPLOYMENT: &[Key] = &[
     Key::new("spec", Kind::Text, "shop/spec.yml", "The spec file, relative to this one.").required(),
     Key::new(
         "stack",
@@ -54,13 +54,13 @@ const DEPLOYMENT: &[Key] = &[
     .or("compose"),
 ];
 
-const STACK: &[Key] = &[
+pub(crate) const STACK: &[Key] = &[
     Key::new("repo", Kind::Text, "https://git.example.com/stacks", "The repository.").required(),
     Key::new("rev", Kind::Scalar, "v1.2", "The commit or tag.").required(),
     Key::new("path", Kind::Text, "stacks/shop", "The stack's folder in it.").required(),
 ];
 
-const CLUSTER: &[Key] = &[
+pub(crate) const CLUSTER: &[Key] = &[
     Key::new(
         "kind-mount-root",
         ABSOLUTE_ROOT,
@@ -82,10 +82,10 @@ const CLUSTER: &[Key] = &[
     ),
 ];
 
-const STATE: &[Key] =
+pub(crate) const STATE: &[Key] =
     &[Key::new("backend", Kind::Word(&["local"]), "local", "Beside the deployments on their host.").or("local")];
 
-const POLICY: &[Key] = &[
+pub(crate) const POLICY: &[Key] = &[
     Key::new("strict", Kind::Truth, "true", "Every warning is an error.").or("false"),
     Key::new("warnings-as-errors", Kind::List(&Kind::Text), "[LAC503]", "Codes of warnings that are errors here."),
 ];
