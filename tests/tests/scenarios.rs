@@ -87,8 +87,25 @@ fn steady(text: &str, work: &Path) -> String {
                 line.replace_range(start..end, "(id)");
             }
         }
-        out.push_str(&times(&line));
+        out.push_str(&commits(&times(&line)));
         out.push('\n');
+    }
+    out
+}
+
+/// Replaces short commits in parentheses: what is committed may name the directory.
+fn commits(line: &str) -> String {
+    let mut parts = line.split('(');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push('(');
+        match part.split_once(')') {
+            Some((inner, rest)) if inner.len() == 7 && inner.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                out.push_str("commit)");
+                out.push_str(rest);
+            }
+            _ => out.push_str(part),
+        }
     }
     out
 }
