@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use making::{
-    DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, PolicyCommand, SimulateArgs, SimulateCommand,
-    StateArgs, StateCommand,
+    DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, PolicyCommand, PortRecipe, SimulateArgs,
+    SimulateCommand, StateArgs, StateCommand,
 };
 
 /// Plan and apply deployments on kind and Kubernetes, with every danger shown before anything is touched.
@@ -111,9 +111,17 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Look at and change a simulated host, as somebody else would
     Simulate(SimulateArgs),
+    /// Print the JSON Schema of spec.yml or laconic.yml, for editors
+    Schema {
+        /// Of which file
+        file: SchemaFile,
+    },
     /// Print the reference page of all findings
     #[command(hide = true)]
     FindingsReference,
+    /// Print the reference page of spec.yml
+    #[command(hide = true)]
+    SpecReference,
 }
 
 /// Arguments of `validate`.
@@ -122,6 +130,31 @@ pub struct ValidateArgs {
     /// Fail on warnings too
     #[arg(long)]
     pub strict: bool,
+    /// The format of the answer
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ValidateFormat>,
+}
+
+/// The formats of `validate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ValidateFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
+    /// Annotations of a GitHub workflow.
+    Github,
+}
+
+/// A file that has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFile {
+    /// spec.yml
+    Spec,
+    /// laconic.yml
+    Laconic,
 }
 
 /// The consents, each naming its object.

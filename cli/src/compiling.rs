@@ -1,5 +1,6 @@
 //! Compiling the deployments of a command, several at once, and saying everything that is wrong with them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use laconic_engine::compile::{
     ClusterCompilation, ClusterInput, Compilation, CompiledDeployment, agree, agree_on_clusters, compile_shared,
     compose_cluster,
 };
-use laconic_engine::finding::Finding;
+use laconic_engine::finding::{Finding, Suppressed, suppress};
 use laconic_engine::resource::Resource;
 use laconic_engine::state::State;
 use laconic_engine::value::Digest;
@@ -24,8 +25,14 @@ use crate::view::finding::{self, Texts};
 pub struct Compiled {
     /// In the order they were named; one with an error is missing.
     pub deployments: Vec<CompiledDeployment>,
+    /// The ones with an error, as far as that allows: for their agreement with the others.
+    pub tentative: Vec<CompiledDeployment>,
     /// What there is to say, each finding with the number of its compilation's texts.
     pub findings: Vec<(Finding, usize)>,
+    /// What the specs ask not to report, as [`Self::findings`].
+    pub suppressed: Vec<(Suppressed, usize)>,
+    /// The codes that any of the specs asks not to report, with the reasons.
+    pub suppressed_codes: BTreeMap<String, String>,
     /// The texts of each compilation; the last ones are all of them together.
     pub texts: Vec<Texts>,
     /// Digest of every input file.
@@ -36,6 +43,23 @@ impl Compiled {
     /// The findings of one severity, or all.
     pub fn with_texts(&self) -> impl Iterator<Item = (&Finding, &Texts)> {
         self.findings.iter().filter_map(|(finding, texts)| Some((finding, self.texts.get(*texts)?)))
+    }
+
+    /// The deployments with those that have an error: what they have to do with each other is told all the same.
+    #[must_use]
+    pub fn together(&self) -> Cow<'_, [CompiledDeployment]> {
+        if self.tentative.is_empty() {
+            return Cow::Borrowed(&self.deployments);
+        }
+        Cow::Owned(self.deployments.iter().chain(&self.tentative).cloned().collect())
+    }
+
+    /// Adds findings about the deployments together; what one of them asks not to report is not reported.
+    pub fn add_together(&mut self, findings: Vec<Finding>) {
+        let together = self.texts.len().saturating_sub(1);
+        let (findings, suppressed) = suppress(findings, &self.suppressed_codes);
+        self.findings.extend(findings.into_iter().map(|finding| (finding, together)));
+        self.suppressed.extend(suppressed.into_iter().map(|one| (one, together)));
     }
 
     /// All texts together.
@@ -63,42 +87,52 @@ pub fn compile_all(inputs: &Inputs, offline: bool) -> Compiled {
     let compilations = compile_each(inputs, offline);
     let mut compiled = Compiled {
         deployments: Vec::with_capacity(inputs.len()),
+        tentative: Vec::new(),
         findings: Vec::new(),
+        suppressed: Vec::new(),
+        suppressed_codes: BTreeMap::new(),
         texts: Vec::with_capacity(inputs.len() + 1),
         inputs_digest: String::new(),
     };
     let mut all = Texts::new();
     let mut digests = String::new();
     for (number, compilation) in compilations.into_iter().enumerate() {
-        let Compilation { mut deployment, findings, texts, inputs_digest } = compilation;
+        let Compilation { mut deployment, mut tentative, findings, suppressed, suppressed_codes, texts, inputs_digest } =
+            compilation;
         let mut findings = without_unnamed_stack(findings);
         if inputs.repository.is_some() && findings.iter().any(|finding| finding.code == Code::NotKubernetes) {
             findings = skipped(findings);
-            deployment = None;
+            (deployment, tentative) = (None, None);
         }
         let several = inputs.len() > 1;
         let name = inputs.get(number).map(|input| input.source.name.as_str()).unwrap_or_default();
         compiled.deployments.extend(deployment);
-        compiled.findings.extend(findings.into_iter().map(|mut finding| {
-            // With several deployments "spec.yml" alone does not say whose.
+        compiled.tentative.extend(tentative);
+        // With several deployments "spec.yml" alone does not say whose.
+        let of_it = |mut finding: Finding| {
             if several && finding.subject.is_empty() {
                 name.clone_into(&mut finding.subject);
             }
-            (finding, number)
-        }));
+            finding
+        };
+        compiled.findings.extend(findings.into_iter().map(|finding| (of_it(finding), number)));
+        let suppressed = suppressed.into_iter().map(|one| Suppressed { finding: of_it(one.finding), ..one });
+        compiled.suppressed.extend(suppressed.map(|one| (one, number)));
+        compiled.suppressed_codes.extend(suppressed_codes);
         all.extend(texts.iter().map(|(file, text)| (file.clone(), text.clone())));
         compiled.texts.push(texts);
         digests.push_str(&inputs_digest);
     }
     compiled.texts.push(all);
-    let together = compiled.texts.len() - 1;
-    compiled.findings.extend(agree(&compiled.deployments).into_iter().map(|finding| (finding, together)));
+    let findings = agree(&compiled.together());
+    compiled.add_together(findings);
     if let Some(open) = &inputs.repository {
+        let together = compiled.texts.len() - 1;
         // Its places are in what every deployment says of its cluster.
         for texts in &mut compiled.texts {
             texts.insert(Arc::clone(&open.repository.file), Arc::clone(&open.text));
         }
-        let clusters = agree_on_clusters(&open.repository, &compiled.deployments);
+        let clusters = agree_on_clusters(&open.repository, &compiled.together());
         let mut all: Vec<(Finding, usize)> =
             open.findings.iter().cloned().chain(clusters).map(|finding| (finding, together)).collect();
         all.append(&mut compiled.findings);
@@ -177,12 +211,20 @@ pub fn diagnostics(compiled: &Compiled) -> serde_json::Value {
     let warnings = compiled.findings.iter().filter(|(finding, _)| finding.severity == Severity::Warning).count();
     let all: Vec<serde_json::Value> =
         compiled.with_texts().map(|(finding, texts)| finding::json(finding, texts)).collect();
+    let none = Texts::new();
+    let suppressed = compiled.suppressed.iter().map(|(one, texts)| {
+        let mut value = finding::json(&one.finding, compiled.texts.get(*texts).unwrap_or(&none));
+        value["laconic"]["suppressed_because"] = one.reason.as_str().into();
+        value
+    });
+    let suppressed: Vec<serde_json::Value> = suppressed.collect();
     serde_json::json!({
         "format_version": "1.0",
         "valid": errors == 0,
         "error_count": errors,
         "warning_count": warnings,
         "diagnostics": all,
+        "suppressed": suppressed,
     })
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use laconic_engine::compile::{CheckedDeployment, DeploymentSource, Layout, configmap_path};
-use laconic_engine::compose::VolumeSource;
+use laconic_engine::compose::{FileDefinition, FileSource, VolumeSource};
 use laconic_engine::source::{SourceEntry, SourceError, SourceReader, is_under, join_path, normalize_path};
 use laconic_engine::spec::{DeploymentFile, Dialect, Scalar, ScalarKind};
 use serde_json::{Map, Value};
@@ -60,20 +60,26 @@ pub fn build(build: &Build<'_>, at: &Path) -> Result<()> {
     let jobs = checked.jobs.iter().map(|(name, compose)| ("compose-jobs", name, compose));
     for (folder, name, compose) in pods.chain(jobs) {
         let path = format!("{folder}/docker-compose-{name}.yml");
-        copy(build, &join(&stack_root, &path), at, &path)?;
-        let from = join(&stack_root, folder);
+        let elsewhere = checked.stack.pod_files.get(name).filter(|_| folder == "compose");
+        copy(build, elsewhere.unwrap_or(&join(&stack_root, &path)), at, &path)?;
+        let from = &compose.folder;
         for service in &compose.services {
             let binds = service.volumes.iter().filter_map(|mount| match &mount.source {
                 VolumeSource::HostPath(path) => Some(path.as_str()),
                 VolumeSource::Named(_) | VolumeSource::Anonymous => None,
             });
-            for path in binds.chain(service.env_files.iter().map(|path| path.value.as_str())) {
-                copy_static(build, &stack_root, &join(&from, path), path, at)?;
+            for path in binds.chain(service.env_files.iter().map(|file| file.path.value.as_str())) {
+                copy_static(build, &stack_root, &join(from, path), path, at)?;
             }
+        }
+        let configs = compose.configs.iter().filter_map(file_of);
+        for path in configs {
+            copy_static(build, &stack_root, &join(from, path), path, at)?;
         }
         // What a script of the image expects beside the compose file's own references.
         copy_tree(build, &join(&stack_root, &format!("config/{name}")), at, &format!("config/{name}"), 0)?;
     }
+    copy_secrets(build, &stack_root, at)?;
     for (name, path) in &checked.spec.configmaps {
         let from = configmap_path(checked, build.source, name, path.as_ref(), build.reader);
         let mut to = format!("configmaps/{}", name.value);
@@ -84,6 +90,10 @@ pub fn build(build: &Build<'_>, at: &Path) -> Result<()> {
         copy_tree(build, &from, at, &to, 0)?;
     }
     copy_if_there(build, &join(stack, "deploy/commands.py"), at, "hooks/commands.py")?;
+    for hook in checked.hook_files.values().flatten() {
+        let bytes = build.reader.read(&hook.from).map_err(|error| unusable(&hook.from, &error))?;
+        write(at, &hook.to, &bytes, if hook.is_executable { 0o755 } else { 0o644 })?;
+    }
     if let Some(kube_config) = &checked.spec.kube_config {
         copy_private(build, &kube_config.value, at, "kubeconfig.yml")?;
     }
@@ -189,20 +199,49 @@ fn copy_if_there(build: &Build<'_>, from: &str, at: &Path, to: &str) -> Result<(
     }
 }
 
+/// The file of a definition of `secrets` or `configs`.
+fn file_of(definition: &FileDefinition) -> Option<&str> {
+    match &definition.source {
+        FileSource::File(path) => Some(&path.value),
+        _ => None,
+    }
+}
+
+/// Copies the files of compose secrets that lie in the stack's root, for the owner's eyes alone.
+fn copy_secrets(build: &Build<'_>, stack_root: &str, at: &Path) -> Result<()> {
+    let pods = build.checked.pods.iter().map(|(_, compose)| ("compose", compose));
+    let jobs = build.checked.jobs.iter().map(|(_, compose)| ("compose-jobs", compose));
+    for (folder, compose) in pods.chain(jobs) {
+        for path in compose.secrets.iter().filter_map(file_of).filter(|path| !path.starts_with(['/', '~'])) {
+            let from = join(&join(stack_root, folder), path);
+            if let (Some(below), Ok(SourceEntry::File(_))) = (below_root(stack_root, &from), build.reader.entry(&from))
+            {
+                copy_private(build, &from, at, below)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A path as it is below the stack's root; `None` for what lies elsewhere.
+fn below_root<'p>(stack_root: &str, path: &'p str) -> Option<&'p str> {
+    let below = if stack_root.is_empty() {
+        (!path.starts_with("..") && !path.starts_with('/')).then_some(path)
+    } else if is_under(path, stack_root) {
+        path.get(stack_root.len()..).map(|rest| rest.trim_start_matches('/'))
+    } else {
+        None
+    };
+    below.filter(|below| !below.is_empty())
+}
+
 /// Copies what a compose file refers to, when it lies in the stack's root: a folder of `config/` as a whole, anything
 /// else by itself. What lies elsewhere is named by an absolute path and stays where it is.
 fn copy_static(build: &Build<'_>, stack_root: &str, from: &str, written: &str, at: &Path) -> Result<()> {
     if !written.starts_with('.') && written.starts_with(['/', '~']) {
         return Ok(());
     }
-    let below = if stack_root.is_empty() {
-        (!from.starts_with("..") && !from.starts_with('/')).then_some(from)
-    } else if is_under(from, stack_root) {
-        from.get(stack_root.len()..).map(|rest| rest.trim_start_matches('/'))
-    } else {
-        None
-    };
-    let Some(below) = below.filter(|below| !below.is_empty()) else { return Ok(()) };
+    let Some(below) = below_root(stack_root, from) else { return Ok(()) };
     let whole = match below.split('/').collect::<Vec<_>>().as_slice() {
         ["config", folder, ..] => format!("config/{folder}"),
         _ => below.to_owned(),

@@ -275,4 +275,12 @@ impl SourceReader for InputReader {
             None => self.disk.entry(path),
         }
     }
+
+    /// Of a revision nobody can say where a path of the host leads.
+    fn real_path(&self, path: &str) -> Result<String, SourceError> {
+        match (&self.revision, self.pinned(path)) {
+            (None, None) => self.disk.real_path(path),
+            _ => Err(SourceError::NotConsulted),
+        }
+    }
 }

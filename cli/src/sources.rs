@@ -11,6 +11,8 @@ use laconic_engine::source::{
     DirectoryEntry, MAX_FILE_BYTES, SourceEntry, SourceError, SourceReader, is_under, join_path,
 };
 
+use laconic_engine::spec::REPOSITORIES;
+
 use crate::error::plain;
 
 /// Directories with more entries are not listed: nothing that may be used has so many.
@@ -45,9 +47,13 @@ impl DiskSources {
 
     /// The path on the disk, when it may be consulted, and what the disk says of it.
     fn resolve(&self, path: &str) -> Result<(PathBuf, fs::Metadata), SourceError> {
+        let repositories = path.strip_prefix(REPOSITORIES).filter(|rest| rest.starts_with('/'));
         let expanded = match path.strip_prefix("~/") {
             // Whose home that is depends on the host.
             Some(_) if self.given.is_some() => return Err(SourceError::NotConsulted),
+            Some(_) if let (Some(below), Ok(base)) = (repositories, std::env::var("CERC_REPO_BASE_DIR")) => {
+                format!("{base}{below}")
+            }
             Some(rest) => match std::env::var("HOME") {
                 Ok(home) => join_path(&home, rest),
                 Err(_) => return Err(SourceError::Missing),
@@ -134,6 +140,31 @@ impl SourceReader for DiskSources {
         entries.sort();
         Ok(SourceEntry::Directory(entries))
     }
+
+    fn real_path(&self, path: &str) -> Result<String, SourceError> {
+        if self.given.is_some() {
+            return Err(SourceError::NotConsulted);
+        }
+        let path = PathBuf::from(join_path(&self.root, path));
+        // What does not exist yet is where its nearest existing folder is.
+        for existing in path.ancestors() {
+            match fs::canonicalize(existing) {
+                Ok(real) => {
+                    let rest = path.strip_prefix(existing).unwrap_or(Path::new(""));
+                    return Ok(join_path(&real.to_string_lossy(), &rest.to_string_lossy()));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    let Ok(target) = fs::read_link(existing) else { continue };
+                    // A link that leads to what does not exist yet. A circle of them is another error.
+                    let rest = path.strip_prefix(existing).unwrap_or(Path::new(""));
+                    let target = existing.parent().unwrap_or(existing).join(target).join(rest);
+                    return self.real_path(&target.to_string_lossy());
+                }
+                Err(error) => return Err(source_error(&error)),
+            }
+        }
+        Err(SourceError::Missing)
+    }
 }
 
 fn source_error(error: &std::io::Error) -> SourceError {
@@ -169,6 +200,23 @@ mod tests {
         assert_eq!(sources.entry("s").unwrap(), SourceEntry::Other);
         let SourceEntry::Directory(entries) = sources.entry("").unwrap() else { panic!() };
         assert_eq!(entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), ["a", "d", "s"]);
+    }
+
+    #[test]
+    fn links_are_resolved_on_this_host_alone() {
+        let directory = scratch();
+        let root = directory.path().canonicalize().unwrap().display().to_string();
+        fs::create_dir(directory.path().join("real")).unwrap();
+        std::os::unix::fs::symlink("real", directory.path().join("link")).unwrap();
+        let sources = DiskSources::new(directory.path());
+        assert_eq!(sources.real_path("link/not/there").unwrap(), format!("{root}/real/not/there"));
+        assert_eq!(sources.real_path("other").unwrap(), format!("{root}/other"));
+        std::os::unix::fs::symlink("nowhere/yet", directory.path().join("dangling")).unwrap();
+        assert_eq!(sources.real_path("dangling/x").unwrap(), format!("{root}/nowhere/yet/x"));
+        std::os::unix::fs::symlink("circle", directory.path().join("circle")).unwrap();
+        assert!(sources.real_path("circle/x").is_err());
+        let offline = DiskSources::new(directory.path()).only(&[directory.path().to_owned()]);
+        assert_eq!(offline.real_path("link").unwrap_err(), SourceError::NotConsulted);
     }
 
     #[test]

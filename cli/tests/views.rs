@@ -367,11 +367,24 @@ fn the_findings_page_lists_every_code() {
     }
 }
 
+/// Pages and schemas that are made of tables in the code are in the book as the code has them.
 #[test]
-fn the_findings_page_is_the_one_in_the_book() {
-    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/findings.md");
-    let book = std::fs::read_to_string(page).unwrap();
-    assert!(book == laconic::commands::findings_page(), "`laconic findings-reference` prints the page as it is now");
+fn what_the_book_has_from_the_code_is_as_the_code_has_it() {
+    use laconic::args::SchemaFile;
+    let schema = |file| format!("{:#}\n", laconic::commands::schema_of(file));
+    let book = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src");
+    for (name, text) in [
+        ("findings.md", laconic::commands::findings_page()),
+        ("spec-reference.md", laconic::commands::spec_page()),
+        ("schema/spec.schema.json", schema(SchemaFile::Spec)),
+        ("schema/laconic.schema.json", schema(SchemaFile::Laconic)),
+    ] {
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(book.join(name), &text).unwrap();
+        }
+        let kept = std::fs::read_to_string(book.join(name)).unwrap_or_default();
+        assert!(kept == text, "docs/src/{name} is older than the code; UPDATE_GOLDEN=1 writes it");
+    }
 }
 
 #[test]

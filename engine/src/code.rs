@@ -1,7 +1,10 @@
 //! The catalogue of findings: every code, its severity and what it finds. One table; the reference docs come from it.
 
+mod reference;
+
 use std::fmt;
 
+pub use reference::Need;
 use serde::{Deserialize, Serialize};
 
 /// How bad a finding is, and what it does to plan and apply.

@@ -1,5 +1,6 @@
 //! Findings: what validation and planning have to say, each with code, place and way out.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -125,8 +126,50 @@ impl Finding {
     }
 }
 
+/// A finding that the spec asks not to report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppressed {
+    /// The finding.
+    pub finding: Finding,
+    /// Why it is fine here.
+    pub reason: String,
+}
+
+/// Takes out the findings that are not to be reported: `reasons` has their codes. Errors, refusals and consents are always
+/// reported, whatever it says.
+#[must_use]
+pub fn suppress(findings: Vec<Finding>, reasons: &BTreeMap<String, String>) -> (Vec<Finding>, Vec<Suppressed>) {
+    let mut suppressed = Vec::new();
+    let mut reported = Vec::with_capacity(findings.len());
+    for finding in findings {
+        let can_be = !reasons.is_empty() && finding.severity <= Severity::Warning;
+        match reasons.get(&finding.code.to_string()).filter(|_| can_be) {
+            Some(reason) => suppressed.push(Suppressed { finding, reason: reason.clone() }),
+            None => reported.push(finding),
+        }
+    }
+    (reported, suppressed)
+}
+
 /// Whether any of the findings forbids a plan.
 #[must_use]
 pub fn has_errors(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity == Severity::Error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stops_nothing_is_suppressed() {
+        let codes = [Code::MovingTag, Code::BindTooLarge, Code::DataLoss, Code::ForeignCluster, Code::MountsUnknown];
+        let reasons = codes.iter().map(|code| (code.to_string(), "fine".to_owned())).collect();
+        let milder = Finding::new(Code::BindTooLarge, "x").as_severity(Severity::Warning);
+        let findings = codes.iter().map(|code| Finding::new(*code, "x")).chain([milder]).collect();
+        let (reported, suppressed) = suppress(findings, &reasons);
+        let codes: Vec<Code> = reported.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [Code::BindTooLarge, Code::DataLoss, Code::ForeignCluster]);
+        assert_eq!(suppressed.len(), 3);
+    }
 }

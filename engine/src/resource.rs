@@ -51,11 +51,17 @@ impl Resource {
     pub fn place_of(&self, path: &str) -> Option<&Place> {
         self.places
             .iter()
-            .filter(|(prefix, _)| path.starts_with(prefix.as_str()))
+            .filter(|(prefix, _)| is_below(path, prefix))
             .max_by_key(|(prefix, _)| prefix.len())
             .map(|(_, place)| place)
             .or(self.place.as_ref())
     }
+}
+
+/// Whether a path is that of a field or of something within it: `a.image` is in `a`, and not in `a.im`.
+#[must_use]
+pub fn is_below(path: &str, field: &str) -> bool {
+    path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// The key of the object that `attributes` describe.

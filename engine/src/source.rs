@@ -64,18 +64,33 @@ pub trait SourceReader {
     /// # Errors
     /// Why it cannot be known.
     fn entry(&self, path: &str) -> Result<SourceEntry, SourceError>;
+
+    /// The path without symbolic links, whether or not its last parts exist.
+    ///
+    /// # Errors
+    /// That nobody looked: what is here says nothing about the host.
+    fn real_path(&self, path: &str) -> Result<String, SourceError> {
+        let _ = path;
+        Err(SourceError::NotConsulted)
+    }
 }
 
 /// Files in memory, for tests and for plans of revisions that are not checked out.
 #[derive(Clone, Debug, Default)]
 pub struct MemorySources {
     files: BTreeMap<String, Arc<[u8]>>,
+    links: BTreeMap<String, String>,
 }
 
 impl MemorySources {
     /// Adds a file, replacing one of the same path.
     pub fn insert(&mut self, path: &str, bytes: &[u8]) {
         self.files.insert(normalize_path(path), bytes.into());
+    }
+
+    /// Makes a path a symbolic link, as far as [`SourceReader::real_path`] goes.
+    pub fn link(&mut self, path: &str, target: &str) {
+        self.links.insert(normalize_path(path), normalize_path(target));
     }
 }
 
@@ -112,6 +127,12 @@ impl SourceReader for MemorySources {
             return Err(SourceError::Missing);
         }
         Ok(SourceEntry::Directory(entries.into_values().collect()))
+    }
+
+    fn real_path(&self, path: &str) -> Result<String, SourceError> {
+        let path = normalize_path(path);
+        let link = self.links.iter().rev().find(|(link, _)| is_under(&path, link));
+        Ok(link.map_or(path.clone(), |(link, target)| format!("{target}{}", &path[link.len()..])))
     }
 }
 

@@ -87,27 +87,20 @@ fn steady(text: &str, work: &Path) -> String {
                 line.replace_range(start..end, "(id)");
             }
         }
-        out.push_str(&commits(&times(&line)));
+        // A commit's id depends on everything in it, and a deployment directory tells where it is.
+        let starts = line.match_indices(" (").map(|(at, _)| at + 2);
+        if let Some(at) = starts.into_iter().find(|at| is_commit(&line[*at..])) {
+            line.replace_range(at..at + 7, "commit");
+        }
+        out.push_str(&times(&line));
         out.push('\n');
     }
     out
 }
 
-/// Replaces short commits in parentheses: what is committed may name the directory.
-fn commits(line: &str) -> String {
-    let mut parts = line.split('(');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        out.push('(');
-        match part.split_once(')') {
-            Some((inner, rest)) if inner.len() == 7 && inner.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                out.push_str("commit)");
-                out.push_str(rest);
-            }
-            _ => out.push_str(part),
-        }
-    }
-    out
+/// Whether a text begins with the short id of a commit and a closing bracket.
+fn is_commit(text: &str) -> bool {
+    text.get(..8).is_some_and(|id| id.ends_with(')') && id[..7].bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Replaces RFC 3339 times of the real clock; the simulated one begins with 2026-01-01 and is the same in every run.
@@ -215,6 +208,7 @@ fn run(script: &str) -> String {
                 assert!(text.contains(&from), "{file} does not contain {from}");
                 fs::write(&path, text.replacen(&from, &to, 1)).unwrap();
             }
+            ["write", file, text] => fs::write(work.join(file), text.replace("\\n", "\n")).unwrap(),
             ["remove", path] => match work.join(path) {
                 path if path.is_dir() => fs::remove_dir_all(path).unwrap(),
                 path => fs::remove_file(path).unwrap(),

@@ -48,6 +48,25 @@ pub enum DialectChoice {
     LaconicSo,
 }
 
+/// Which port of the nodes each port of a stack gets. The words are laconic-so's, which also has docker compose in mind;
+/// Kubernetes opens a port of a node on all of its addresses, and only ports from 30000 to 32767.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PortRecipe {
+    /// None: the port is reached inside the cluster, or through the ingress
+    #[default]
+    AnyVariableRandom,
+    /// The same port, where it is one that nodes may open
+    AnySame,
+    /// A port chosen now and written down
+    AnyFixedRandom,
+    /// Not possible on Kubernetes
+    #[value(hide = true)]
+    LocalhostSame,
+    /// Not possible on Kubernetes
+    #[value(hide = true)]
+    LocalhostFixedRandom,
+}
+
 /// Where a deployment goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum DeployTo {
@@ -71,6 +90,12 @@ pub enum DeployCommand {
         /// Values for `config:`, as NAME=VALUE separated by commas
         #[arg(long, value_name = "NAME=VALUE,…", value_delimiter = ',')]
         config: Vec<String>,
+        /// A file of NAME=VALUE lines for `config:`; what `--config` says counts more
+        #[arg(long, value_name = "FILE")]
+        config_file: Option<PathBuf>,
+        /// Which port of the nodes each port of the stack gets
+        #[arg(long, value_name = "RECIPE", default_value = "any-variable-random")]
+        map_ports_to_host: PortRecipe,
         /// The kube-config of the remote Kubernetes (`--deploy-to k8s`)
         #[arg(long, value_name = "FILE")]
         kube_config: Option<String>,

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use laconic_engine::compose::{ComposeFile, VolumeSource, read_compose};
+use laconic_engine::compose::{ComposeFile, Port, VolumeSource, read_compose};
 use laconic_engine::finding::{Finding, has_errors};
 use laconic_engine::source::{SourceReader as _, join_path};
-use laconic_engine::spec::{Dialect, read_stack};
+use laconic_engine::spec::{Dialect, read_config_env, read_stack};
 use serde_json::Value;
 
-use crate::args::DeployTo;
+use super::node_ports::{NODE_PORTS, NodePorts};
+use crate::args::{DeployTo, PortRecipe};
 use crate::error::{Exit, Problem, Result, file};
 use crate::inputs::find_stack;
 use crate::session::Session;
@@ -28,6 +29,10 @@ pub struct Wanted<'a> {
     pub output: &'a Path,
     /// `NAME=VALUE` for `config:`.
     pub config: &'a [String],
+    /// A file of such lines.
+    pub config_file: Option<&'a Path>,
+    /// Which ports of the nodes the stack's ports get.
+    pub ports: PortRecipe,
     /// The kube-config of a remote Kubernetes.
     pub kube_config: Option<&'a str>,
     /// The registry of the images.
@@ -42,6 +47,11 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
     let exists = std::fs::symlink_metadata(wanted.output).is_ok();
     if exists && !wanted.force {
         return Err(Problem::Exists { path: wanted.output.to_owned(), hint: "`--force` overwrites it" });
+    }
+    if matches!(wanted.ports, PortRecipe::LocalhostSame | PortRecipe::LocalhostFixedRandom) {
+        let message = "Kubernetes opens a port of a node on all of its addresses, never on localhost alone: use \
+                       `any-same` or `any-fixed-random`, or an `http-proxy` route";
+        return Err(usage(message.to_owned()));
     }
     let root = std::env::current_dir().map_err(file(Path::new("."), "read"))?;
     let folder = find_stack(&root, Path::new(""), Some(stack))?;
@@ -84,8 +94,8 @@ fn template(session: &Session, wanted: &Wanted<'_>, root: &Path, folder: &str) -
              # new cluster.\n# kind-mount-root: /srv/kind\n",
         );
     }
-    text.push_str(&network(&composes));
-    text.push_str(&config(wanted.config)?);
+    text.push_str(&network(session, &composes, wanted.ports)?);
+    text.push_str(&config(session, wanted)?);
     let (volumes, configmaps) = volumes(&composes);
     if !volumes.is_empty() {
         text.push_str(
@@ -137,8 +147,9 @@ fn read_composes(session: &Session, root: &Path, folder: &str) -> Result<Vec<Com
     let mut composes = Vec::new();
     let pods = stack.pods.iter().map(|pod| (pod, "compose"));
     for (pod, kind) in pods.chain(stack.jobs.iter().map(|job| (job, "compose-jobs"))) {
-        let path = join(folder, &format!("../../{kind}/docker-compose-{}.yml", pod.value));
-        let (name, text) = read(path)?;
+        let usual = || join(folder, &format!("../../{kind}/docker-compose-{}.yml", pod.value));
+        let elsewhere = stack.pod_files.get(&pod.value).filter(|_| kind == "compose");
+        let (name, text) = read(elsewhere.cloned().unwrap_or_else(usual))?;
         let (compose, wrong) = read_compose(&name, &text, Dialect::Compose);
         findings.extend(wrong);
         composes.push(compose);
@@ -156,22 +167,36 @@ fn join(folder: &str, path: &str) -> String {
     if folder.is_empty() { laconic_engine::source::normalize_path(path) } else { join_path(folder, path) }
 }
 
-fn network(composes: &[ComposeFile]) -> String {
+fn network(session: &Session, composes: &[ComposeFile], recipe: PortRecipe) -> Result<String> {
     let mut text = String::from(
         "\nnetwork:\n  # Hosts that the ingress serves:\n  # http-proxy:\n  #   - host-name: example.com\n\
          \x20 #     routes:\n  #       - path: /\n  #         proxy-to: SERVICE:PORT\n",
     );
+    let services = composes.iter().flat_map(|compose| &compose.services);
+    let pairs: Vec<(&str, &Port)> =
+        services.flat_map(|service| service.ports.iter().map(|port| (service.name.value.as_str(), port))).collect();
+    let mut chosen = NodePorts::new(recipe);
     let mut ports: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for service in composes.iter().flat_map(|compose| &compose.services) {
-        for port in &service.ports {
-            let suffix =
-                if port.protocol == "TCP" { String::new() } else { format!("/{}", port.protocol.to_lowercase()) };
-            ports.entry(&service.name.value).or_default().push(format!("{}{suffix}", port.container));
-        }
+    for (service, port) in pairs {
+        let suffix = if port.protocol == "TCP" { String::new() } else { format!("/{}", port.protocol.to_lowercase()) };
+        let host = match chosen.of(port)? {
+            Some(node_port) => format!("{node_port}:"),
+            None if recipe == PortRecipe::AnySame => {
+                session.output.remark(&format!(
+                    "note: port {} of {service} gets no port of the nodes: they open {} to {} only\n",
+                    port.container,
+                    NODE_PORTS.start(),
+                    NODE_PORTS.end()
+                ));
+                String::new()
+            }
+            None => String::new(),
+        };
+        ports.entry(service).or_default().push(format!("{host}{}{suffix}", port.container));
     }
     if ports.is_empty() {
         text.push_str("  ports: {}\n");
-        return text;
+        return Ok(text);
     }
     text.push_str("  ports:\n");
     for (service, ports) in ports {
@@ -180,25 +205,35 @@ fn network(composes: &[ComposeFile]) -> String {
             let _ = writeln!(text, "      - '{port}'");
         }
     }
-    text
+    Ok(text)
 }
 
-fn config(pairs: &[String]) -> Result<String> {
-    if pairs.is_empty() {
-        return Ok("\nconfig: {}\n".to_owned());
-    }
+/// Values from the file, then those of the command line.
+fn config(session: &Session, wanted: &Wanted<'_>) -> Result<String> {
     let mut values = serde_json::Map::new();
-    for pair in pairs {
+    if let Some(path) = wanted.config_file {
+        let name: Arc<str> = path.display().to_string().into();
+        let bytes = std::fs::read(path).map_err(file(path, "read"))?;
+        let text: Arc<str> = String::from_utf8_lossy(&bytes).into();
+        let (read, findings) = read_config_env(&name, &text);
+        let texts = [(name, text)].into();
+        session.output.remark(&all_with_source(findings.iter().map(|one| (one, &texts)), session.output.error_palette));
+        values.extend(read.variables.into_iter().map(|variable| (variable.name, variable.value.into())));
+    }
+    for pair in wanted.config {
         let Some((name, value)) = pair.split_once('=') else {
-            let error = clap::Error::raw(
-                clap::error::ErrorKind::ValueValidation,
-                format!("`{pair}` is not of the form NAME=VALUE\n"),
-            );
-            return Err(Problem::Usage(error));
+            return Err(usage(format!("`{pair}` is not of the form NAME=VALUE")));
         };
         values.insert(name.to_owned(), value.into());
     }
+    if values.is_empty() {
+        return Ok("\nconfig: {}\n".to_owned());
+    }
     Ok(format!("\n{}", yaml::document(&serde_json::json!({"config": values}))))
+}
+
+fn usage(message: String) -> Problem {
+    Problem::Usage(clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{message}\n")))
 }
 
 /// Named volumes that something writes to, and those that are only read and hold configuration.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use laconic_engine::code::{Code, Severity};
+use laconic_engine::code::{Code, Need, Severity};
 
 /// The page, in Markdown.
 #[must_use]
@@ -22,16 +22,35 @@ pub fn page() -> String {
     ] {
         let _ = writeln!(text, "| {severity} | {effect} |");
     }
+    text.push_str(
+        "\nWhat a finding needs to be known: F the given files (`validate`), H this host's file system, S the state, L the \
+         live world. Any one of them can be enough.\n",
+    );
     let mut section = 0;
     for code in Code::ALL {
         let hundred = code.number() / 100;
         if hundred != section {
             section = hundred;
-            let _ = write!(text, "\n## {}\n\n| code | severity | finds |\n|---|---|---|\n", heading(hundred));
+            let _ = write!(
+                text,
+                "\n## {}\n\n| code | severity | finds | way out | needs |\n|---|---|---|---|---|\n",
+                heading(hundred)
+            );
         }
-        let _ = writeln!(text, "| {code} | {} | {} |", code.severity(), code.title());
+        let needs: Vec<&str> = code.needs().iter().map(|need| letter(*need)).collect();
+        let (severity, title, help) = (code.severity(), code.title(), code.help());
+        let _ = writeln!(text, "| {code} | {severity} | {title} | {help} | {} |", needs.join(" "));
     }
     text
+}
+
+const fn letter(need: Need) -> &'static str {
+    match need {
+        Need::Files => "F",
+        Need::Host => "H",
+        Need::State => "S",
+        Need::Live => "L",
+    }
 }
 
 const fn heading(hundred: u16) -> &'static str {

@@ -9,8 +9,10 @@ mod drift;
 mod findings_reference;
 mod graph;
 mod import;
+mod node_ports;
 mod plan;
 mod render;
+mod schema;
 mod show;
 mod simulate;
 mod state;
@@ -22,6 +24,7 @@ use crate::error::{Exit, Result};
 use crate::session::Session;
 
 pub use findings_reference::page as findings_page;
+pub use schema::{of as schema_of, spec_page};
 
 /// Runs a command.
 ///
@@ -42,11 +45,21 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
         Command::Import(arguments) => import::run(session, arguments),
         Command::State(arguments) => state::run(session, &arguments.command),
         Command::Deploy(arguments) => match &arguments.command {
-            DeployCommand::Init { output, config, kube_config, image_registry, force } => {
+            DeployCommand::Init {
+                output,
+                config,
+                config_file,
+                map_ports_to_host,
+                kube_config,
+                image_registry,
+                force,
+            } => {
                 let wanted = deploy_init::Wanted {
                     deploy_to: arguments.deploy_to,
                     output,
                     config,
+                    config_file: config_file.as_deref(),
+                    ports: *map_ports_to_host,
                     kube_config: kube_config.as_deref(),
                     image_registry: image_registry.as_deref(),
                     force: *force,
@@ -67,6 +80,14 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
         Command::Simulate(arguments) => simulate::run(session, &arguments.command),
         Command::FindingsReference => {
             session.output.print(&findings_reference::page())?;
+            Ok(Exit::Done)
+        }
+        Command::Schema { file } => {
+            session.output.print_json(&schema::of(*file))?;
+            Ok(Exit::Done)
+        }
+        Command::SpecReference => {
+            session.output.print(&schema::spec_page())?;
             Ok(Exit::Done)
         }
     }

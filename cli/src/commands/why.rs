@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use laconic_engine::compile::{Origin, origin};
 use laconic_engine::diff::flatten;
 use laconic_engine::graph::Graph;
-use laconic_engine::resource::Resource;
 use serde_json::{Value, json};
 
 use crate::args::WhyArgs;
@@ -32,7 +32,14 @@ pub fn run(session: &Session, arguments: &WhyArgs) -> Result<Exit> {
     if session.output.json {
         let fields: Vec<Value> = flatten(&resource.attributes.value())
             .iter()
-            .map(|(path, value)| json!({"path": path, "value": masked(value), "source": own_place(resource, path)}))
+            .map(|(path, value)| {
+                let (source, rule) = match origin(resource, path) {
+                    Some(Origin::Written(place)) => (Some(place.to_string()), None),
+                    Some(Origin::Rule(rule)) => (None, Some(rule)),
+                    None => (None, None),
+                };
+                json!({"path": path, "value": masked(value), "source": source, "rule": rule})
+            })
             .collect();
         session.output.print_json(&json!({
             "address": arguments.address,
@@ -50,20 +57,19 @@ pub fn run(session: &Session, arguments: &WhyArgs) -> Result<Exit> {
     }
     let _ = writeln!(text, "\nFields:");
     for (path, value) in flatten(&resource.attributes.value()) {
-        let place = own_place(resource, &path).map(|place| format!("   {}", palette.dim(&clean(&place))));
+        let place = origin(resource, &path).map(|origin| {
+            let text = match origin {
+                Origin::Written(place) => clean(&place.to_string()),
+                Origin::Rule(rule) => format!("({rule})"),
+            };
+            format!("   {}", palette.dim(&text))
+        });
         let _ = writeln!(text, "  {}: {}{}", clean(&path), inline(&value), place.unwrap_or_default());
     }
     list(&mut text, "Needs", resource.needs.iter().map(ToString::to_string));
     list(&mut text, "Needed by", needed_by.iter().map(ToString::to_string));
     session.output.print(&text)?;
     Ok(Exit::Done)
-}
-
-/// Where a field is written, not counting the place of the whole resource.
-fn own_place(resource: &Resource, path: &str) -> Option<String> {
-    let place = resource.place_of(path)?;
-    let is_whole = !resource.places.iter().any(|(prefix, _)| path.starts_with(prefix.as_str()));
-    (!is_whole).then(|| place.to_string())
 }
 
 fn list(text: &mut String, heading: &str, addresses: impl Iterator<Item = String>) {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use laconic_engine::address::ResourceType;
+use laconic_engine::compile::HOOK_ANNOTATION;
 use laconic_engine::diff::{Fields, flatten};
 use laconic_engine::plan::{Action, Change, FieldDifference, Reason};
 use laconic_engine::secret::is_placeholder;
@@ -25,6 +26,22 @@ pub fn headline(change: &Change) -> String {
         Action::Import => "will be imported",
     };
     format!("# {address} {what}")
+}
+
+/// What is run because of a change, if it is the making or changing of a hook's record.
+#[must_use]
+pub fn runs(change: &Change) -> Option<String> {
+    let after = change.after.as_ref().filter(|_| {
+        matches!(change.action, Action::Create | Action::Update | Action::Replace)
+            && change.address.resource_type == ResourceType::ConfigMap
+    })?;
+    let hook = after.pointer("/metadata/annotations")?.get(HOOK_ANNOTATION)?.as_str()?;
+    let data = &after["data"];
+    let text = |key: &str| data[key].as_str().unwrap_or_default();
+    let arguments: Vec<String> = serde_json::from_str(text("arguments")).unwrap_or_default();
+    let command: Vec<&str> = std::iter::once(text("executable")).chain(arguments.iter().map(String::as_str)).collect();
+    let (hook, command, phase) = (clean(hook), clean(&command.join(" ")), clean(text("phase")));
+    Some(format!("the hook `{hook}` will run, {phase}: {command}"))
 }
 
 /// Why, where the comment line does not say it all.
@@ -74,6 +91,9 @@ pub fn block(change: &Change, all: bool, palette: Palette) -> String {
     let mut text = format!("  {}\n", palette.bold(&headline(change)));
     if let Some(because) = because(&change.reason) {
         let _ = writeln!(text, "  {}", palette.dim(&format!("# (because {because})")));
+    }
+    if let Some(runs) = runs(change) {
+        let _ = writeln!(text, "  {}", palette.bold(&format!("# ({runs})")));
     }
     if change.assumed {
         let why = if change.action == Action::Create && change.reason == Reason::New {

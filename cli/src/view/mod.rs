@@ -1,5 +1,6 @@
 //! What people and programs get to see: many views over the same plan, the same findings and the same event stream.
 
+pub mod base;
 pub mod change_text;
 pub mod danger;
 pub mod doctor_text;
@@ -7,11 +8,13 @@ pub mod drift_text;
 pub mod events_json;
 pub mod finding;
 pub mod forecast;
+pub mod github;
 pub mod header;
 pub mod outcome;
 pub mod plan_json;
 pub mod plan_text;
 pub mod progress;
+pub mod sarif;
 pub mod style;
 pub mod table;
 pub mod value;

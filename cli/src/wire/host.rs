@@ -10,7 +10,7 @@ use laconic_engine::resource::{Target, UnknownReason};
 use laconic_providers::docker::{ContainerEngine, Docker, DockerError};
 use laconic_providers::kubernetes::Connection;
 use laconic_providers::process::Processes;
-use laconic_providers::{DockerHost, KubernetesProvider, SimulatedHost};
+use laconic_providers::{DockerHost, HookPlace, Hooks, KubernetesProvider, SimulatedHost};
 
 /// What a command looks at and acts on.
 #[derive(Debug)]
@@ -92,12 +92,18 @@ pub fn live(
         None => kubernetes,
     };
     let engine = ContainerEngine::of_word(&engine_word());
-    let docker = Docker::new(Arc::new(Processes::real()), engine);
+    let processes = Arc::new(Processes::real());
+    let places = directories.iter().map(|(name, directory)| {
+        let logs = directory.join(laconic_state::local::DEPLOYMENT_STATE).join("hooks");
+        (name.clone(), HookPlace { directory: directory.clone(), logs })
+    });
+    let hooks = Hooks::new(Arc::clone(&processes), places.collect());
+    let docker = Docker::new(processes, engine);
     let docker = match reach.look_limit {
         Some(limit) => docker.with_look_limit(limit),
         None => docker,
     };
-    Host::Live(Box::new(DockerHost::new(docker, kubernetes, clusters)))
+    Host::Live(Box::new(DockerHost::new(docker, kubernetes, clusters).with_hooks(hooks)))
 }
 
 /// What says which container engine kind uses.

@@ -2,13 +2,22 @@
 
 mod binds;
 mod config;
+mod declared_hook;
+mod granted_files;
+mod hook;
+#[cfg(test)]
+mod host_tests;
 mod load;
+mod moved;
 mod names;
 mod network;
+mod pods;
+mod secrets;
 mod shared;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod umbrella;
 mod workloads;
 
 use std::collections::BTreeMap;
@@ -28,12 +37,16 @@ use crate::spec::{DeployTo, Dialect};
 pub struct CheckOutcome {
     /// The checked deployment; `None` when a finding is an error.
     pub deployment: Option<CheckedDeployment>,
+    /// The deployment in spite of its errors, as far as its files could be read: for what it has to do with others.
+    pub in_spite: Option<CheckedDeployment>,
     /// The findings, in the order of files and lines.
     pub findings: Vec<Finding>,
     /// The text of every file that was read, by display name, for source snippets. Secrets in them are blotted out.
     pub texts: BTreeMap<Arc<str>, Arc<str>>,
     /// Digest of every file that was read.
     pub inputs_digest: String,
+    /// Codes not to be reported, with the reasons.
+    pub suppressed: BTreeMap<String, String>,
 }
 
 /// Reads and checks the files of one deployment.
@@ -47,17 +60,22 @@ pub fn check(source: &DeploymentSource, reader: &dyn SourceReader) -> CheckOutco
 pub fn check_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &dyn SourceReader) -> CheckOutcome {
     let mut loader = load::Loader::new(reader, &source.shown_directory, shared);
     let deployment = loader.load(source);
-    let load::Loader { mut findings, mut shared_findings, texts, order, digests, .. } = loader;
+    let load::Loader { mut findings, mut shared_findings, texts, order, digests, suppressed, .. } = loader;
     let inputs_digest = load::digest_of(&digests);
     if let Some(deployment) = &deployment
         && deployment.spec.deploy_to.is_some()
     {
         let mut context = Context { deployment, source, reader, findings: Vec::new() };
         binds::check(&mut context);
+        declared_hook::check(&mut context);
+        moved::check(&mut context);
         names::check(&mut context);
         network::check(&mut context);
+        secrets::check(&mut context);
         storage::check(&mut context);
         workloads::check(&mut context);
+        pods::check(&mut context);
+        granted_files::check(&mut context);
         findings.append(&mut context.findings);
     }
     let is_wrong = has_errors(&findings);
@@ -69,8 +87,10 @@ pub fn check_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &
             (file, place.line, place.column)
         })
     });
-    let deployment = deployment.filter(|_| !is_wrong);
-    CheckOutcome { deployment, findings, texts, inputs_digest }
+    let mut is_judged = deployment.filter(|it| it.spec.deploy_to.is_some());
+    is_judged.iter_mut().for_each(moved::restore_names);
+    let (deployment, in_spite) = if is_wrong { (None, is_judged) } else { (is_judged, None) };
+    CheckOutcome { deployment, in_spite, findings, texts, inputs_digest, suppressed }
 }
 
 /// What the single checks share.
@@ -108,6 +128,11 @@ impl<'a> Context<'a> {
     /// The services of all pods.
     fn pod_services(&self) -> impl Iterator<Item = &'a Service> + use<'a> {
         self.deployment.pods.iter().flat_map(|(_, compose)| &compose.services)
+    }
+
+    /// What a variable stands for; a secret one for a mark.
+    fn lookup_marked(&self) -> impl Fn(&str) -> Option<String> + use<'a> {
+        config::lookup_marked(&self.deployment.config, &self.deployment.generated)
     }
 
     /// What a variable stands for; a secret one for blank, because its value is not known here.

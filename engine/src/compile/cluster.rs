@@ -171,13 +171,15 @@ pub fn compose_cluster(input: &ClusterInput<'_>) -> ClusterCompilation {
 }
 
 fn no_umbrella(cluster: &str, claimants: &[Claimant<'_>]) -> Finding {
-    let about = claimants.iter().find(|claimant| claimant.is_planned).map_or(cluster, |claimant| claimant.name);
+    let planned = claimants.iter().find(|claimant| claimant.is_planned);
+    let about = planned.map_or(cluster, |claimant| claimant.name);
     let message = format!(
         "cluster {cluster} is made without an umbrella mount: a later stack with a volume on the host will need the \
          cluster to be made anew"
     );
     Finding::new(Code::NoUmbrellaMount, message)
         .about(about)
+        .at_maybe(planned.and_then(|claimant| claimant.place("deploy_to")))
         .help("set `kind-mount-root: /srv/kind` (or another directory of the host) and put volumes under it")
 }
 

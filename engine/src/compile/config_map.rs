@@ -58,14 +58,17 @@ pub(super) fn config_maps(checked: &CheckedDeployment, naming: &Naming<'_>, read
         let map = compile(naming, &name.value, files, Some(&name.place));
         maps.by_volume.insert(name.value.clone(), map);
     }
-    let services = checked.pods.iter().chain(&checked.jobs).flat_map(|(_, file)| &file.services);
-    for mount in services.flat_map(|service| &service.volumes) {
+    let files = checked.pods.iter().chain(&checked.jobs).map(|(_, file)| file);
+    let mounts = files.flat_map(|file| {
+        file.services.iter().flat_map(|service| &service.volumes).map(|mount| (file.folder.as_str(), mount))
+    });
+    for (folder, mount) in mounts {
         let VolumeSource::HostPath(source) = &mount.source else { continue };
         if maps.binds.contains_key(source) {
             continue;
         }
         let volume = host_path_volume_name(source);
-        let path = join_path(&checked.compose_directory, source);
+        let path = join_path(folder, source);
         let (files, sub_path) = read_bind(reader, &path);
         // The first of several paths with one name gives the content, as laconic-so does; LAC106 tells of it.
         if !maps.by_volume.contains_key(&volume) {
@@ -166,6 +169,17 @@ fn compile(naming: &Naming<'_>, name: &str, files: Files, place: Option<&Place>)
     let mut resource = naming.resource(ResourceType::ConfigMap, name, Value::Object(object), place);
     resource.places = places;
     CompiledConfigMap { resource, digest: hash.finalize().into() }
+}
+
+/// A ConfigMap of one file.
+pub(super) fn single_file(
+    naming: &Naming<'_>,
+    name: &str,
+    key: &str,
+    content: &[u8],
+    place: &Place,
+) -> CompiledConfigMap {
+    compile(naming, name, vec![(key.to_owned(), Arc::from(content))], Some(place))
 }
 
 /// The text that makes pods roll when what they read at start changes: contents of ConfigMaps by digest, Secrets only

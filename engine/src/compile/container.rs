@@ -9,8 +9,11 @@ use super::amount::container_resources;
 use super::command::shell_words;
 use super::environment::siblings;
 use super::lower::Context;
-use super::pod::anonymous_volume;
+use super::pod::{anonymous_volume, memory_volume};
+use super::probe::probes;
 use super::secret::{GENERATED, certificate_key};
+use super::security_context::security_context;
+use super::start_order::Stage;
 
 /// Where extra CA certificates are mounted.
 const CERTIFICATE_DIRECTORY: &str = "/etc/ssl/certs";
@@ -22,7 +25,7 @@ pub(super) const CERTIFICATE_VOLUME: &str = "laconic-ca-certs";
 pub(super) enum Role {
     /// A container of a Deployment.
     Regular,
-    /// An init container of a Deployment.
+    /// An init container of a Deployment, or of a Job in the compose dialect.
     Init,
     /// A container of a Job.
     Job,
@@ -37,10 +40,16 @@ pub(super) struct Container {
 }
 
 /// Compiles a service.
-pub(super) fn container(context: &Context<'_>, file: &ComposeFile, service: &Service, role: Role) -> Container {
+pub(super) fn container(
+    context: &Context<'_>,
+    file: &ComposeFile,
+    service: &Service,
+    role: Role,
+    stage: Stage,
+) -> Container {
     let spec = &context.checked.spec;
     let name = service.name.value.as_str();
-    let list = if role == Role::Init { "initContainers" } else { "containers" };
+    let list = if stage != Stage::Regular { "initContainers" } else { "containers" };
     let path = format!("spec.template.spec.{list}[{name}]");
     let mut places = vec![(path.clone(), service.name.place.clone())];
     let mut object = Map::new();
@@ -48,7 +57,13 @@ pub(super) fn container(context: &Context<'_>, file: &ComposeFile, service: &Ser
     let (image, image_place) = image(context, service, role);
     object.insert("image".to_owned(), image.into());
     places.extend(image_place.map(|place| (format!("{path}.image"), place.clone())));
-    object.insert("imagePullPolicy".to_owned(), context.pull_policy(role).into());
+    object.insert("imagePullPolicy".to_owned(), context.pull_policy(role, service).into());
+    if let Some(policy) = &service.pull_policy {
+        places.push((format!("{path}.imagePullPolicy"), policy.place.clone()));
+    }
+    if matches!(stage, Stage::Sidecar { .. }) {
+        object.insert("restartPolicy".to_owned(), "Always".into());
+    }
     for (key, command) in [("command", &service.entrypoint), ("args", &service.command)] {
         if let Some(command) = command {
             object.insert(key.to_owned(), words(context, command, key == "command").into());
@@ -86,15 +101,21 @@ pub(super) fn container(context: &Context<'_>, file: &ComposeFile, service: &Ser
     if !resources.is_empty() {
         object.insert("resources".to_owned(), resources.into());
     }
-    object.insert("securityContext".to_owned(), security_context(context, service));
-    if let Some(port) = context.readiness_ports.get(name).filter(|_| role == Role::Regular) {
-        let probe = object! {
-            "tcpSocket" => object! {"port" => *port},
-            "initialDelaySeconds" => 5,
-            "periodSeconds" => 10,
-            "failureThreshold" => 3,
-        };
-        object.insert("readinessProbe".to_owned(), probe);
+    let (security, security_places) = security_context(context, service);
+    object.insert("securityContext".to_owned(), security);
+    places.extend(security_places.into_iter().map(|(below, place)| (format!("{path}.securityContext.{below}"), place)));
+    let route = context.readiness_ports.get(name).copied().filter(|_| role == Role::Regular);
+    // Nobody waits for a container of a Job to be ready, only for its end.
+    if role != Role::Job || stage != Stage::Regular {
+        for (member, probe) in probes(service, stage, route, context.naming.is_compose()) {
+            places.extend(service.healthcheck.as_ref().map(|it| (format!("{path}.{member}"), it.place.clone())));
+            object.insert(member.to_owned(), probe);
+        }
+    }
+    for (member, is_wished) in [("stdin", service.has_stdin), ("tty", service.has_terminal)] {
+        if is_wished {
+            object.insert(member.to_owned(), true.into());
+        }
     }
     Container { object: Value::Object(object), places }
 }
@@ -142,7 +163,7 @@ fn env_from(context: &Context<'_>) -> Vec<Value> {
 
 fn ports(service: &Service) -> Vec<Value> {
     let mut seen: Vec<(u16, &str)> = Vec::with_capacity(service.ports.len());
-    for port in &service.ports {
+    for port in service.ports.iter().chain(&service.exposed) {
         let key = (port.container, port.protocol.as_str());
         if !seen.contains(&key) {
             seen.push(key);
@@ -180,11 +201,16 @@ fn mounts(context: &Context<'_>, service: &Service, takes_certificates: bool) ->
             "mountPath" => mount.target.as_str(),
             "readOnly" => is_read_only(context, &mount.options),
         };
-        if let Some(sub_path) = sub_path {
+        if let Some(sub_path) = sub_path.or(mount.sub_path.as_deref()) {
             object["subPath"] = sub_path.into();
         }
         mounts.push(object);
     }
+    for (index, mount) in service.memory_mounts.iter().enumerate() {
+        let name = memory_volume(&service.name.value, index);
+        mounts.push(object! {"name" => name, "mountPath" => mount.target.as_str(), "readOnly" => false});
+    }
+    mounts.extend(context.granted_files.mounts(service));
     if takes_certificates {
         for index in 0..context.checked.spec.ca_certificates.len() {
             let key = certificate_key(index);
@@ -197,30 +223,4 @@ fn mounts(context: &Context<'_>, service: &Service, takes_certificates: bool) ->
         }
     }
     mounts
-}
-
-fn security_context(context: &Context<'_>, service: &Service) -> Value {
-    let security = &context.checked.spec.security;
-    let mut object = Map::new();
-    object.insert("privileged".to_owned(), security.privileged.into());
-    if !security.capabilities.is_empty() {
-        let added: Vec<&str> = security.capabilities.iter().map(|capability| capability.value.as_str()).collect();
-        object.insert("capabilities".to_owned(), json!({"add": added}));
-    }
-    if let Some(user) = &service.user {
-        let user = context.variables.text(&user.value);
-        let (user, group) = user.split_once(':').map_or((user.as_str(), None), |(user, group)| (user, Some(group)));
-        if let Some(user) = numeric_id(user) {
-            object.insert("runAsUser".to_owned(), user.into());
-        }
-        if let Some(group) = group.and_then(numeric_id) {
-            object.insert("runAsGroup".to_owned(), group.into());
-        }
-    }
-    Value::Object(object)
-}
-
-/// Names other than `root` are known to the image alone.
-fn numeric_id(text: &str) -> Option<i64> {
-    if text == "root" { Some(0) } else { text.trim().parse().ok() }
 }

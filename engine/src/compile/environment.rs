@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::compose::{ComposeFile, Service};
+use crate::compose::{ComposeFile, SECRET_END, SECRET_START, Service, secret_mark};
 use crate::place::Place;
 use crate::secret::{SecretExpression, SecretSource};
 use crate::spec::{Dialect, ScalarKind};
@@ -46,10 +46,6 @@ impl<'a> Entries<'a> {
         }
     }
 }
-
-/// Around the name of a secret variable while a text is put together; private-use characters, which no input has.
-const SECRET_START: char = '\u{F8F0}';
-const SECRET_END: char = '\u{F8F1}';
 
 impl<'a> Variables<'a> {
     pub(super) fn new(checked: &'a CheckedDeployment) -> Self {
@@ -93,8 +89,8 @@ impl<'a> Variables<'a> {
         let is_generated = |name: &str| self.generated.iter().any(|(generated, _, _)| generated == name);
         let text = interpolate(text, &|name| match self.by_name.get(name) {
             Some(variable) if !variable.is_secret => Some(variable.value.clone()),
-            Some(_) => Some(format!("{SECRET_START}{name}{SECRET_END}")),
-            None if is_generated(name) => Some(format!("{SECRET_START}{name}{SECRET_END}")),
+            Some(_) => Some(secret_mark(name)),
+            None if is_generated(name) => Some(secret_mark(name)),
             None => None,
         });
         let only = text.strip_prefix(SECRET_START).and_then(|rest| rest.strip_suffix(SECRET_END));
@@ -125,7 +121,7 @@ impl<'a> Variables<'a> {
         };
         let text = interpolate(text, &|name| {
             if is_secret(name) {
-                return Some(format!("{SECRET_START}{name}{SECRET_END}"));
+                return Some(secret_mark(name));
             }
             self.by_name.get(name).map(|variable| variable.value.clone())
         });

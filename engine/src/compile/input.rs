@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::hook::HookFile;
 use crate::address::Address;
 use crate::compose::ComposeFile;
-use crate::finding::Finding;
+use crate::finding::{Finding, Suppressed};
 use crate::place::Place;
 use crate::resource::{Resource, Target};
 use crate::spec::{DeploymentFile, Dialect, RepositoryCluster, Spec, Stack};
@@ -77,6 +78,8 @@ pub struct CheckedDeployment {
     /// config.env as the laconic-so dialect reads it: name → value, in order, later duplicates win, empty ones dropped
     /// there. In the compose dialect it is `config:` itself, exactly. `$generate…$` values are in [`Self::generated`].
     pub config: Vec<ConfigVariable>,
+    /// The files of the hooks, by hook.
+    pub hook_files: BTreeMap<String, Vec<HookFile>>,
     /// `$generate:encoding:bytes$` values: name, encoding, bytes.
     pub generated: Vec<(String, String, u32)>,
 }
@@ -123,8 +126,14 @@ pub struct CompiledDeployment {
 pub struct Compilation {
     /// The compiled deployment; `None` when a finding is an error.
     pub deployment: Option<CompiledDeployment>,
+    /// What it would come to but for its errors, as far as they allow: for its agreement with others, and nothing else.
+    pub tentative: Option<CompiledDeployment>,
     /// The findings, in the order of files and lines.
     pub findings: Vec<Finding>,
+    /// What the spec asks not to report.
+    pub suppressed: Vec<Suppressed>,
+    /// The codes that it asks not to report, with the reasons.
+    pub suppressed_codes: BTreeMap<String, String>,
     /// The text of every file that was read, by display name, for source snippets.
     pub texts: BTreeMap<Arc<str>, Arc<str>>,
     /// Digest of every file that was read.

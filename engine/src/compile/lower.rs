@@ -1,12 +1,12 @@
 //! Lowering: from checked files to resources.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
-use crate::address::Address;
+use crate::address::{Address, ResourceType};
 use crate::code::Code;
-use crate::compose::Service;
+use crate::compose::{ComposeFile, Service};
 use crate::finding::Finding;
 use crate::resource::{Resource, Target};
 use crate::source::{SourceReader, join_path};
@@ -14,12 +14,14 @@ use crate::spec::{DeployTo, read_config_env};
 
 use super::config_map::{ConfigMaps, config_maps};
 use super::container::Role;
+use super::dependency::{Workload, dependencies};
 use super::environment::Variables;
+use super::granted_file::{GrantedFiles, granted_files};
 use super::ingress::ingress;
 use super::input::{CheckedDeployment, CompiledDeployment};
 use super::naming::Naming;
 use super::volume::{Volumes, volumes};
-use super::{secret, service, tenant, workload};
+use super::{hook, places, secret, service, tenant, workload};
 
 /// The annotation on a Namespace that names the deployment directory it belongs to.
 pub const OWNER_ANNOTATION: &str = "laconic.com/deployment-dir";
@@ -32,6 +34,8 @@ pub(super) struct Context<'a> {
     pub target: Target,
     pub variables: Variables<'a>,
     pub config_maps: ConfigMaps,
+    /// `secrets` and `configs` of compose files.
+    pub granted_files: GrantedFiles,
     /// The names under `configmaps:`, compiled or not.
     pub config_map_names: HashSet<&'a str>,
     pub volumes: Volumes,
@@ -58,12 +62,15 @@ impl<'a> Context<'a> {
         for route in spec.http_proxy.iter().flat_map(|proxy| &proxy.routes) {
             readiness_ports.entry(route.container.value.as_str()).or_insert(route.port.value);
         }
+        let mut config_maps = config_maps(checked, &naming, reader);
+        let granted_files = granted_files(checked, &naming, reader, &mut config_maps);
         let mut services = checked.pods.iter().flat_map(|(_, file)| &file.services);
         Self {
             checked,
             reader,
             variables: Variables::new(checked),
-            config_maps: config_maps(checked, &naming, reader),
+            config_maps,
+            granted_files,
             config_map_names: spec.configmaps.iter().map(|(name, _)| name.value.as_str()).collect(),
             volumes: volumes(checked, &naming, &target),
             readiness_ports,
@@ -85,10 +92,11 @@ impl<'a> Context<'a> {
     }
 
     /// The `imagePullPolicy` of a container.
-    pub(super) fn pull_policy(&self, role: Role) -> &str {
+    pub(super) fn pull_policy(&self, role: Role, service: &Service) -> &str {
         let given = self.checked.spec.image_pull_policy.as_ref();
         match given.filter(|_| role != Role::Job || self.naming.is_compose()) {
             Some(policy) => &policy.value,
+            None if service.pull_policy.is_some() => service.pull_policy.as_ref().map_or("Always", |it| it.value),
             None if self.target.kind_cluster().is_some() => "IfNotPresent",
             None => "Always",
         }
@@ -101,13 +109,37 @@ impl<'a> Context<'a> {
         }
         let mut variables = Vec::new();
         for file in &service.env_files {
-            let path = join_path(&self.checked.compose_directory, &self.variables.text(&file.value));
+            let path = join_path(&self.checked.compose_directory, &self.variables.text(&file.path.value));
             let Ok(bytes) = self.reader.read(&path) else { continue };
-            let (read, _) = read_config_env(&path.as_str().into(), &String::from_utf8_lossy(&bytes));
+            let text = String::from_utf8_lossy(&bytes);
+            if file.is_raw {
+                variables.extend(raw_lines(&text));
+                continue;
+            }
+            let (read, _) = read_config_env(&path.as_str().into(), &text);
             variables.extend(read.variables.into_iter().map(|variable| (variable.name, variable.value)));
         }
         variables
     }
+}
+
+/// Whether there is anything to run: profiles may leave a whole file out.
+fn has_containers(context: &Context<'_>, file: &ComposeFile) -> bool {
+    !context.naming.is_compose() || !file.services.is_empty()
+}
+
+fn workload_address(context: &Context<'_>, (is_job, index): Workload) -> Option<Address> {
+    let (files, resource_type) = match is_job {
+        true => (&context.checked.jobs, ResourceType::Job),
+        false => (&context.checked.pods, ResourceType::Deployment),
+    };
+    files.get(index).map(|(name, _)| context.naming.address(resource_type, name))
+}
+
+/// The variables of an `env_file` whose values are taken as they are.
+fn raw_lines(text: &str) -> impl Iterator<Item = (String, String)> + use<'_> {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    lines.filter_map(|line| line.split_once('=')).map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
 }
 
 /// Compiles a checked deployment. It always gives resources; what is wrong with them is in the findings.
@@ -122,15 +154,30 @@ pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (Compile
     }
     resources.extend(secret::generated(checked, &context.naming));
     resources.extend(secret::certificates(checked, &context.naming));
-    let replicas = checked.spec.replicas.as_ref().map_or(1, |replicas| replicas.value);
+    resources.append(&mut context.granted_files.resources);
+    let mut needs = if context.naming.is_compose() { dependencies(checked).needs } else { BTreeMap::new() };
+    let mut needs_of = |workload: Workload| {
+        let needs = needs.remove(&workload).unwrap_or_default().into_iter();
+        needs.filter_map(|needed| workload_address(&context, needed)).collect::<Vec<_>>()
+    };
     let first_workload = resources.len();
     let mut counts = Vec::with_capacity(checked.pods.len() + checked.jobs.len());
-    for (name, file) in &checked.pods {
-        resources.push(workload::deployment(&context, name, file));
-        counts.push(replicas);
+    for (index, (name, file)) in checked.pods.iter().enumerate() {
+        if !has_containers(&context, file) {
+            continue;
+        }
+        let mut deployment = workload::deployment(&context, name, file);
+        deployment.needs.extend(needs_of((false, index)));
+        resources.push(deployment);
+        counts.push(workload::replicas(checked, file).0);
     }
-    for (name, file) in &checked.jobs {
-        resources.push(workload::job(&context, name, file));
+    for (index, (name, file)) in checked.jobs.iter().enumerate() {
+        if !has_containers(&context, file) {
+            continue;
+        }
+        let mut job = workload::job(&context, name, file);
+        job.needs.extend(needs_of((true, index)));
+        resources.push(job);
         counts.push(1);
     }
     let workloads: Vec<(&Resource, u32)> = resources.iter().skip(first_workload).zip(counts).collect();
@@ -142,7 +189,9 @@ pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (Compile
     resources.extend(ingress(&context));
     resources.extend(std::mem::take(&mut context.volumes.resources));
     resources.extend(std::mem::take(&mut context.config_maps.by_volume).into_values().map(|map| map.resource));
+    hook::hooks(checked, &context.naming, reader, &mut resources);
     for resource in &mut resources {
+        places::complete(&context, resource);
         settle(resource);
         resource.attributes.pack();
     }

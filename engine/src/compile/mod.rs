@@ -20,7 +20,11 @@ mod cluster_tests;
 mod command;
 pub mod config_map;
 mod container;
+mod dependency;
 mod environment;
+mod granted_file;
+mod hook;
+mod host_alias;
 mod image;
 mod ingress;
 pub mod input;
@@ -28,10 +32,17 @@ pub mod kind_config;
 mod knob;
 pub mod lower;
 pub mod naming;
+mod origin;
+mod places;
 mod pod;
+mod pod_label;
+mod pod_settings;
+mod probe;
 mod secret;
+mod security_context;
 mod service;
 mod shared;
+mod start_order;
 pub mod tenant;
 mod topology;
 mod volume;
@@ -42,11 +53,13 @@ pub use check::{CheckOutcome, check, check_shared, host_path_volume_name};
 pub use cluster::{
     ClusterCompilation, ClusterInput, INGRESS_READY_PATCH, PlannedTenants, WishPlaces, compose_cluster, memlock_patch,
 };
+pub use hook::{HOOK_ANNOTATION, HookFile};
 pub use input::{
     CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout, SharedCluster,
 };
 pub use kind_config::kind_config;
 pub use lower::lower;
+pub use origin::{Origin, origin};
 pub use pod::HIGH_MEMLOCK;
 pub use shared::agree_on_clusters;
 
@@ -77,12 +90,20 @@ pub fn compile(source: &DeploymentSource, reader: &dyn SourceReader) -> Compilat
 /// Checks and lowers one deployment of a repository, with what it says of the deployment's cluster.
 #[must_use]
 pub fn compile_shared(source: &DeploymentSource, shared: &SharedCluster, reader: &dyn SourceReader) -> Compilation {
-    let CheckOutcome { deployment, mut findings, texts, inputs_digest } = check_shared(source, shared, reader);
-    let deployment = deployment.and_then(|checked| {
+    let CheckOutcome { deployment, in_spite, mut findings, texts, inputs_digest, suppressed: suppressed_codes } =
+        check_shared(source, shared, reader);
+    let (is_sound, checked) = (deployment.is_some(), deployment.or(in_spite));
+    let (mut deployment, mut tentative) = (None, None);
+    if let Some(checked) = checked {
         let (compiled, more) = lower(&checked, reader);
-        let has_errors = crate::finding::has_errors(&more);
+        let is_sound = is_sound && !crate::finding::has_errors(&more);
         findings.extend(more);
-        (!has_errors).then_some(compiled)
-    });
-    Compilation { deployment, findings, texts, inputs_digest }
+        if is_sound {
+            deployment = Some(compiled);
+        } else {
+            tentative = Some(compiled);
+        }
+    }
+    let (findings, suppressed) = crate::finding::suppress(findings, &suppressed_codes);
+    Compilation { deployment, tentative, findings, suppressed, suppressed_codes, texts, inputs_digest }
 }

@@ -54,7 +54,8 @@ impl<'a> Naming<'a> {
             namespace,
             scope,
             dialect: checked.identity.dialect,
-            has_several_pods: checked.pods.len() > 1,
+            // A pod may be without an active service: the others keep their names.
+            has_several_pods: checked.stack.pods.len() > 1,
             namespace_address,
         }
     }
@@ -152,6 +153,19 @@ pub(super) fn is_dns_label(text: &str) -> bool {
         && text.bytes().all(|byte| is_word(byte) || byte == b'-')
 }
 
+/// The name of a pod volume, shortened where it is longer than a volume's may be.
+pub(super) fn volume_name(name: &str) -> String {
+    /// The longest name of a volume.
+    const LONGEST: usize = 63;
+    if name.len() <= LONGEST {
+        return name.to_owned();
+    }
+    let digest = crate::value::Digest::of_bytes(name.as_bytes()).to_string();
+    let start: String = name.chars().take(LONGEST - 9).collect();
+    let end: String = digest.chars().rev().take(8).collect();
+    format!("{start}-{end}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +174,13 @@ mod tests {
     fn members_with_dots_are_bracketed() {
         assert_eq!(member_path("data", "a_b"), "data.a_b");
         assert_eq!(member_path("data", "a.conf"), "data[a.conf]");
+    }
+
+    #[test]
+    fn long_names_of_volumes_are_shortened() {
+        assert_eq!(volume_name("a-b"), "a-b");
+        let (one, two) = (volume_name(&"a".repeat(64)), volume_name(&"a".repeat(65)));
+        assert!(one.len() == 63 && two.len() == 63 && one != two);
     }
 
     #[test]

@@ -5,14 +5,19 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::address::{Address, ResourceType, Scope};
-use crate::compose::{ComposeFile, VolumeSource};
+use crate::compose::{ComposeFile, Service, VolumeSource};
 use crate::place::Place;
+use crate::spec::Dialect;
 
+use super::amount::{Notation, size as size_of};
 use super::config_map::{CompiledConfigMap, config_digest};
 use super::container::{CERTIFICATE_VOLUME, Role, container};
+use super::host_alias::host_aliases;
 use super::lower::Context;
-use super::naming::is_dns_label;
+use super::naming::volume_name;
+use super::pod_settings::pod_settings;
 use super::secret::{CA_CERTIFICATES, GENERATED};
+use super::start_order::{Stage, start_order};
 
 /// The runtime class that `unlimited-memlock` asks for.
 pub const HIGH_MEMLOCK: &str = "high-memlock";
@@ -38,12 +43,17 @@ pub(super) fn pod(context: &Context<'_>, file: &ComposeFile, is_job: bool) -> Po
     let mut places = Vec::new();
     let mut object = Map::new();
     let (mut containers, mut init_containers) = (Vec::new(), Vec::new());
-    for service in &file.services {
+    let order = if naming.is_compose() {
+        start_order(file)
+    } else {
         // laconic-so runs every service of a job side by side.
-        let is_init = service.is_init && (!is_job || naming.is_compose());
-        let compiled = container(context, file, service, if is_init { Role::Init } else { role });
+        let stage = |service: &Service| if service.is_init && !is_job { Stage::Init } else { Stage::Regular };
+        file.services.iter().map(|service| (service, stage(service))).collect()
+    };
+    for (service, stage) in &order {
+        let compiled = container(context, file, service, if *stage == Stage::Init { Role::Init } else { role }, *stage);
         places.extend(compiled.places);
-        if is_init { &mut init_containers } else { &mut containers }.push(compiled.object);
+        if *stage == Stage::Regular { &mut containers } else { &mut init_containers }.push(compiled.object);
     }
     object.insert("containers".to_owned(), containers.into());
     if !init_containers.is_empty() {
@@ -51,7 +61,11 @@ pub(super) fn pod(context: &Context<'_>, file: &ComposeFile, is_job: bool) -> Po
     }
     let pull_secrets: Vec<Value> = context.registry_secret.iter().map(|name| json!({"name": name})).collect();
     object.insert("imagePullSecrets".to_owned(), pull_secrets.into());
-    let (volumes, mut needs, maps) = volumes(context, file, takes_settings);
+    let (mut volumes, mut needs, mut maps) = volumes(context, file, takes_settings);
+    let files = context.granted_files.of_pod(file);
+    volumes.extend(files.volumes);
+    needs.extend(files.needs);
+    maps.extend(files.config_maps.iter().filter_map(|name| context.config_maps.by_volume.get(*name)));
     object.insert("volumes".to_owned(), volumes.into());
     if takes_settings {
         scheduling(context, &mut object, &mut needs);
@@ -61,13 +75,20 @@ pub(super) fn pod(context: &Context<'_>, file: &ComposeFile, is_job: bool) -> Po
         }
     }
     if naming.is_compose() {
-        let names = file.services.iter().filter(|service| !service.is_init).map(|service| service.name.value.as_str());
-        let names: Vec<&str> = names.filter(|name| is_dns_label(name)).collect();
-        if !names.is_empty() {
-            object.insert("hostAliases".to_owned(), json!([{"ip": "127.0.0.1", "hostnames": names}]));
+        let has_ended = |service: &Service| {
+            order.iter().any(|(other, stage)| *stage == Stage::Init && other.name.value == service.name.value)
+        };
+        let (aliases, place) = host_aliases(file, &has_ended);
+        if !aliases.is_empty() {
+            object.insert("hostAliases".to_owned(), aliases.into());
         }
+        places.extend(place.map(|place| ("spec.template.spec.hostAliases".to_owned(), place.clone())));
+        let settings = pod_settings(file);
+        object.extend(settings.members);
+        let below = |(path, place)| (format!("spec.template.spec.{path}"), place);
+        places.extend(settings.places.into_iter().map(below));
     }
-    let mut sources: Vec<String> = Vec::new();
+    let mut sources: Vec<String> = files.digest_sources;
     if context.registry_secret.is_some() && context.has_registry_secret {
         needs.push(naming.address(ResourceType::Secret, "registry"));
     }
@@ -130,6 +151,15 @@ fn volumes<'c>(
                 VolumeSource::Named(_) | VolumeSource::Anonymous => {}
             }
         }
+        for (index, mount) in service.memory_mounts.iter().enumerate() {
+            let mut source = json!({"medium": "Memory"});
+            let size =
+                mount.size.as_ref().and_then(|size| size_of(&size.value.text, Notation::Compose, Dialect::Compose));
+            if let Some(size) = size.filter(|size| size.bytes().any(|byte| matches!(byte, b'1'..=b'9'))) {
+                source["sizeLimit"] = size.into();
+            }
+            volumes.push(json!({"name": memory_volume(&service.name.value, index), "emptyDir": source}));
+        }
     }
     if takes_settings && !context.checked.spec.ca_certificates.is_empty() {
         let secret = json!({"secretName": naming.object_name(CA_CERTIFICATES)});
@@ -140,7 +170,12 @@ fn volumes<'c>(
 
 /// The pod volume of an anonymous mount, by its place in the service's list.
 pub(super) fn anonymous_volume(service: &str, index: usize) -> String {
-    format!("anonymous-{service}-{index}")
+    volume_name(&format!("anonymous-{service}-{index}"))
+}
+
+/// The pod volume of a mount in memory, by its place in the service's list.
+pub(super) fn memory_volume(service: &str, index: usize) -> String {
+    volume_name(&format!("memory-{service}-{index}"))
 }
 
 /// laconic-so puts all pods on the host's network when a service of any of them wants it.

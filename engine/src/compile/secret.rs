@@ -22,7 +22,7 @@ pub(super) fn registry_secret_name(checked: &CheckedDeployment, naming: &Naming<
     Some(naming.object_name(if credentials.is_image_pull_secret { "image-pull-secret" } else { "registry" }))
 }
 
-fn secret(
+pub(super) fn secret(
     naming: &Naming<'_>,
     short: &str,
     name: &str,
@@ -42,7 +42,7 @@ fn secret(
 
 /// A file on the host. A relative path is meant from the deployment directory, as far as that is known: nobody else's
 /// directory may be taken for it later.
-fn file_source(checked: &CheckedDeployment, path: &str) -> SecretSource {
+pub(super) fn file_source(checked: &CheckedDeployment, path: &str) -> SecretSource {
     let is_relative = !path.starts_with(['/', '~']);
     SecretSource::File(if is_relative && checked.directory.starts_with('/') {
         join_path(&checked.directory, path)

@@ -6,14 +6,16 @@ use serde_json::{Map, Value, json};
 
 use crate::address::ResourceType;
 use crate::code::Code;
-use crate::compose::ComposeFile;
+use crate::compose::{ComposeFile, Service as ComposeService};
 use crate::finding::Finding;
 use crate::place::Place;
 use crate::resource::Resource;
 use crate::spec::{ExternalService, ExternalServiceKind};
 
+use super::input::CheckedDeployment;
 use super::lower::Context;
 use super::naming::is_dns_label;
+use super::start_order::ended_services;
 
 fn service(context: &Context<'_>, short: &str, name: &str, spec: Value, place: Option<&Place>) -> Resource {
     let attributes = object! {
@@ -63,7 +65,9 @@ pub(super) fn pod_services(context: &Context<'_>) -> Vec<Resource> {
 pub(super) fn node_ports(context: &Context<'_>) -> Vec<Resource> {
     let mut services: BTreeMap<String, Resource> = BTreeMap::new();
     for (pod, file) in &context.checked.pods {
-        for port in file.services.iter().flat_map(|service| &service.ports) {
+        // What is on the node's network is reached there; laconic-so publishes it a second time.
+        let published = file.services.iter().filter(|it| !context.naming.is_compose() || it.host_network.is_none());
+        for port in published.flat_map(|service| &service.ports) {
             let short = format!("nodeport-{}-{}", port.container, port.protocol.to_ascii_lowercase());
             let mut entry = object! {
                 "port" => port.container,
@@ -102,15 +106,16 @@ pub(super) fn compose_names(context: &Context<'_>, findings: &mut Vec<Finding>) 
     }
     let mut services: BTreeMap<&str, Resource> = BTreeMap::new();
     for (pod, file) in &checked.pods {
-        for compose in file.services.iter().filter(|compose| !compose.is_init) {
-            let name = compose.name.value.as_str();
+        let ended: Vec<&str> = ended_services(file).map(|service| service.name.value.as_str()).collect();
+        let running = file.services.iter().filter(|compose| !ended.contains(&compose.name.value.as_str()));
+        for (name, place) in running.flat_map(|compose| further_names(checked, compose)) {
             if !is_dns_label(name) {
                 findings.push(
                     Finding::new(
                         Code::ComposeFeatureIgnored,
                         format!("service `{name}` cannot be reached by its name from other pods: it is no DNS label"),
                     )
-                    .at(&compose.name.place)
+                    .at(place)
                     .about(&checked.name)
                     .help("use lower-case letters, digits and hyphens, beginning with a letter"),
                 );
@@ -128,10 +133,22 @@ pub(super) fn compose_names(context: &Context<'_>, findings: &mut Vec<Finding>) 
                 "selector": context.naming.selector(pod),
             });
             let short = format!("compose-{name}");
-            services.insert(name, service(context, &short, name, spec, Some(&compose.name.place)));
+            services.insert(name, service(context, &short, name, spec, Some(place)));
         }
     }
     services.into_values().collect()
+}
+
+/// The names of a service with their places: its own, those of its networks, and those that links give it.
+fn further_names<'c>(
+    checked: &'c CheckedDeployment,
+    service: &'c ComposeService,
+) -> impl Iterator<Item = (&'c str, &'c Place)> {
+    let files = checked.pods.iter().chain(&checked.jobs).map(|(_, file)| file);
+    let links = files.flat_map(|file| &file.services).flat_map(|other| &other.links);
+    let links = links.filter(|link| link.service == service.name.value).map(|link| &link.alias);
+    let names = std::iter::once(&service.name).chain(&service.aliases).chain(links);
+    names.map(|name| (name.value.as_str(), &name.place))
 }
 
 /// The Services, and Endpoints, of what lies outside the deployment.

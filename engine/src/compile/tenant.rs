@@ -28,6 +28,8 @@ pub(super) fn tenant(context: &Context<'_>, workloads: &[(&Resource, u32)]) -> (
         wishes.caddy_image = knob("caddy_image", &spec.caddy_ingress_image);
         wishes.acme_email = knob("acme_email", &spec.acme_email);
         wishes.node_image = knob("node_image", &spec.kind_node_image);
+        // No wish either: the line that speaks of the cluster as a whole.
+        places.extend(spec.deploy_to.as_ref().map(|target| ("deploy_to".to_owned(), target.place.clone())));
         for (container, (host, place)) in &context.volumes.mounts {
             wishes.mounts.insert(container.clone(), host.clone());
             places.insert(format!("mounts.{container}"), place.clone());

@@ -8,9 +8,13 @@ use crate::place::Place;
 use crate::resource::Resource;
 use crate::spec::Located;
 
+use super::input::CheckedDeployment;
 use super::lower::Context;
 use super::naming::{COMPONENT_LABEL, member_path};
 use super::pod::pod;
+use super::pod_label::pod_labels;
+use super::pod_settings;
+use super::pod_settings::job_restarts;
 
 /// The annotation on a pod template that rolls its pods when what they read changes.
 pub const CONFIG_DIGEST_ANNOTATION: &str = "laconic.com/config-digest";
@@ -26,8 +30,11 @@ pub(super) fn deployment(context: &Context<'_>, name: &str, file: &ComposeFile) 
         labels.insert(COMPONENT_LABEL.to_owned(), name.into());
     }
     let mut template_labels = labels.clone();
-    templated(&spec.labels, file, "labels", &mut template_labels, &mut places);
     let mut annotations = Map::new();
+    if naming.is_compose() {
+        pod_labels(file, &mut template_labels, &mut annotations, &mut places);
+    }
+    templated(&spec.labels, file, "labels", &mut template_labels, &mut places);
     templated(&spec.annotations, file, "annotations", &mut annotations, &mut places);
     if let Some(digest) = compiled.config_digest {
         annotations.insert(CONFIG_DIGEST_ANNOTATION.to_owned(), digest.into());
@@ -37,8 +44,8 @@ pub(super) fn deployment(context: &Context<'_>, name: &str, file: &ComposeFile) 
     if !annotations.is_empty() {
         template_metadata.insert("annotations".to_owned(), annotations.into());
     }
-    let replicas = spec.replicas.as_ref().map_or(1, |replicas| replicas.value);
-    places.extend(spec.replicas.as_ref().map(|replicas| ("spec.replicas".to_owned(), replicas.place.clone())));
+    let (replicas, replicas_place) = replicas(context.checked, file);
+    places.extend(replicas_place.map(|place| ("spec.replicas".to_owned(), place.clone())));
     let has_data = file.volumes.iter().any(|volume| !context.config_map_names.contains(volume.value.as_str()));
     // A pod on the host's network holds its ports until it is gone: a second one could never start beside it.
     let has_host_ports = naming.is_compose() && compiled.spec.contains_key("hostNetwork");
@@ -65,6 +72,12 @@ pub(super) fn deployment(context: &Context<'_>, name: &str, file: &ComposeFile) 
     resource.needs.extend(compiled.needs);
     resource.places = places;
     resource
+}
+
+/// How many pods a Deployment has, and where that is said: the spec counts before the compose file.
+pub(super) fn replicas<'c>(checked: &'c CheckedDeployment, file: &'c ComposeFile) -> (u32, Option<&'c Place>) {
+    let written = checked.spec.replicas.as_ref().or_else(|| pod_settings::replicas(file).0);
+    (written.map_or(1, |replicas| replicas.value), written.map(|replicas| &replicas.place))
 }
 
 /// Labels or annotations of the spec; `{name}` in a key stands for each service of the pod.
@@ -95,17 +108,33 @@ fn templated(
 pub(super) fn job(context: &Context<'_>, name: &str, file: &ComposeFile) -> Resource {
     let naming = &context.naming;
     let mut compiled = pod(context, file, true);
-    compiled.spec.insert("restartPolicy".to_owned(), "Never".into());
+    let (policy, tries, restart_place) = if naming.is_compose() {
+        (job_restarts(file).0, job_restarts(file).1, job_restarts(file).2)
+    } else {
+        ("Never", 0, None)
+    };
+    compiled.spec.insert("restartPolicy".to_owned(), policy.into());
+    for path in ["spec.backoffLimit", "spec.template.spec.restartPolicy"] {
+        compiled.places.extend(restart_place.map(|place| (path.to_owned(), place.clone())));
+    }
     let mut template_labels = naming.labels();
     // Not the label that Services select by: a Job's pod serves nobody.
     template_labels.insert("app".to_owned(), naming.object_name("job").into());
-    let template_metadata = object! {"labels" => template_labels};
+    let mut template_metadata = Map::new();
+    let mut annotations = Map::new();
+    if naming.is_compose() {
+        pod_labels(file, &mut template_labels, &mut annotations, &mut compiled.places);
+    }
+    template_metadata.insert("labels".to_owned(), template_labels.into());
+    if !annotations.is_empty() {
+        template_metadata.insert("annotations".to_owned(), annotations.into());
+    }
     let attributes = object! {
         "apiVersion" => "batch/v1",
         "kind" => "Job",
         "metadata" => naming.metadata(&naming.object_name(&format!("job-{name}")), None),
         "spec" => object! {
-            "backoffLimit" => 0,
+            "backoffLimit" => tries,
             "template" => object! {"metadata" => template_metadata, "spec" => compiled.spec},
         },
     };

@@ -1,27 +1,38 @@
 //! Ports of a service: short and long form, ranges.
 
-use super::Port;
 use crate::code::Code;
 use crate::finding::Finding;
 use crate::place::Place;
 use crate::yaml::{Decoder, Node, NodeKind};
 
-use super::interpolate::{interpolate, split_at_colons};
+use super::interpolate::split_at_colons;
+
+/// One published or exposed port, parsed from short or long form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The port in the container.
+    pub container: u16,
+    /// The port on the host, when one is given.
+    pub host: Option<u16>,
+    /// `TCP`, `UDP` or `SCTP`.
+    pub protocol: String,
+    /// Where it is written.
+    pub place: Place,
+}
 
 /// How many ports one range may stand for.
 const MAX_RANGE: u16 = 1000;
 
 const KEYS: &[&str] = &["target", "published", "protocol", "mode", "host_ip", "name", "app_protocol"];
 
-/// Reads `ports:` of a service. Variables are replaced first: a port is a number.
-pub(super) fn read_ports(decoder: &mut Decoder, node: &Node<'_>, lookup: &dyn Fn(&str) -> Option<String>) -> Vec<Port> {
+/// Reads `ports:` of a service.
+pub(super) fn read_ports(decoder: &mut Decoder, node: &Node<'_>) -> Vec<Port> {
     let mut ports = Vec::new();
     for item in decoder.items("ports", node) {
         if let NodeKind::Mapping(_) = item.kind {
-            ports.extend(long_form(decoder, item, lookup));
+            ports.extend(long_form(decoder, item));
         } else if let Some(text) = decoder.required_string("ports", item) {
-            let text = replaced(decoder, &text.value, &item.place, lookup);
-            match parse_port(&text, &item.place) {
+            match parse_port(&text.value, &item.place) {
                 Ok((parsed, has_address)) => {
                     if has_address {
                         decoder.findings.push(host_address(&item.place));
@@ -38,10 +49,16 @@ pub(super) fn read_ports(decoder: &mut Decoder, node: &Node<'_>, lookup: &dyn Fn
     ports
 }
 
-fn replaced(decoder: &mut Decoder, text: &str, place: &Place, lookup: &dyn Fn(&str) -> Option<String>) -> String {
-    let (text, findings) = interpolate(text, lookup);
-    decoder.findings.extend(findings.into_iter().map(|finding| finding.at(place)));
-    text
+/// Reads `expose:` of a service: ports of the container alone.
+pub(super) fn read_exposed(decoder: &mut Decoder, node: &Node<'_>) -> Vec<Port> {
+    let mut ports = Vec::new();
+    for item in decoder.strings("expose", node) {
+        match parse_port(&item.value, &item.place) {
+            Ok((parsed, _)) if parsed.iter().all(|port| port.host.is_none()) => ports.extend(parsed),
+            _ => decoder.invalid(&item.place, "the port cannot be understood", Some("write `PORT` or `PORT/udp`")),
+        }
+    }
+    ports
 }
 
 fn host_address(place: &Place) -> Finding {
@@ -67,7 +84,14 @@ pub fn parse_port(text: &str, place: &Place) -> Result<(Vec<Port>, bool), &'stat
         [container] => (None, "", container),
         [host, container] => (None, host, container),
         [address, host, container] => (Some(address), host, container),
-        _ => return Err("there are too many colons"),
+        [.., host, container] => {
+            let address = numbers.get(..numbers.len() - host.len() - container.len() - 2).unwrap_or_default();
+            if address.parse::<core::net::Ipv6Addr>().is_err() {
+                return Err("there are too many colons");
+            }
+            (Some(address), host, container)
+        }
+        [] => return Err("there is no number"),
     };
     let (first, last) = range(container)?;
     let hosts = if host.is_empty() { None } else { Some(range(host)?) };
@@ -85,7 +109,7 @@ pub fn parse_port(text: &str, place: &Place) -> Result<(Vec<Port>, bool), &'stat
             place: place.clone(),
         })
         .collect();
-    Ok((ports, address.is_some_and(|address| !matches!(address, "" | "0.0.0.0" | "[::]"))))
+    Ok((ports, address.is_some_and(|address| !matches!(address, "" | "0.0.0.0" | "::" | "[::]"))))
 }
 
 fn range(text: &str) -> Result<(u16, u16), &'static str> {
@@ -106,7 +130,7 @@ fn range(text: &str) -> Result<(u16, u16), &'static str> {
     Ok((first, last))
 }
 
-fn long_form(decoder: &mut Decoder, node: &Node<'_>, lookup: &dyn Fn(&str) -> Option<String>) -> Vec<Port> {
+fn long_form(decoder: &mut Decoder, node: &Node<'_>) -> Vec<Port> {
     let (mut target, mut published, mut protocol) = (None, None, None);
     for (key, value) in decoder.entries("ports", node) {
         let name = key.text().unwrap_or_default();
@@ -114,6 +138,7 @@ fn long_form(decoder: &mut Decoder, node: &Node<'_>, lookup: &dyn Fn(&str) -> Op
             "target" => target = decoder.string(name, value),
             "published" => published = decoder.string(name, value),
             "protocol" => protocol = decoder.string(name, value),
+            "host_ip" if matches!(value.text(), Some("" | "0.0.0.0" | "::")) => {}
             "host_ip" => decoder.findings.push(host_address(&key.place)),
             "mode" | "name" | "app_protocol" => {}
             _ => decoder.unknown_key(key, KEYS),
@@ -133,7 +158,6 @@ fn long_form(decoder: &mut Decoder, node: &Node<'_>, lookup: &dyn Fn(&str) -> Op
         short.push('/');
         short.push_str(&protocol.value);
     }
-    let short = replaced(decoder, &short, &target.place, lookup);
     match parse_port(&short, &target.place) {
         Ok((ports, _)) => ports,
         Err(problem) => {

@@ -149,12 +149,12 @@ fn volumes_in_all_forms() {
             VolumeSource::Anonymous,
             VolumeSource::HostPath("~/h".into()),
             VolumeSource::HostPath("conf".into()),
-            VolumeSource::Anonymous,
             VolumeSource::Named("v".into()),
         ]
     );
     assert_eq!(service.volumes[1].options, ["ro", "z"]);
     assert_eq!(service.volumes[5].options, ["ro"]);
+    assert_eq!(service.memory_mounts.iter().map(|mount| mount.target.as_str()).collect::<Vec<_>>(), ["/t"]);
     let (_, findings) = self::service(
         "    volumes:\n      - a:b\n      - a:/b:ro:x\n      - {type: bind, target: /x}\n      - {source: x}\n",
     );
@@ -177,13 +177,13 @@ fn environment_in_both_forms() {
 
 #[test]
 fn features_without_effect_are_named_with_their_line() {
-    let text = "version: '3'\nname: x\nx-common: {}\nnetworks: {}\nservices:\n  a:\n    image: b:1\n    restart: always\n    x-y: 1\n    \
+    let text = "version: '3'\nname: x\nx-common: {}\nnetworks: {a: }\nservices:\n  a:\n    image: b:1\n    stop_signal: SIGINT\n    x-y: 1\n    \
                 imgae: c\n    deploy: {replicas: 2, resources: {limits: {cpus: '1', pids: 5}}}\n    network_mode: bridge\n    labels: {a: b}\n    \
                 working_dir: /x\nvolumes:\n";
     let (file, findings) = read(text, Dialect::Compose);
-    assert_eq!(codes(&findings), [111, 111, 102, 111, 111, 111, 111]);
+    assert_eq!(codes(&findings), [111, 111, 102, 111, 111]);
     let lines: Vec<_> = findings.iter().map(|finding| finding.place.as_ref().unwrap().line).collect();
-    assert_eq!(lines, [4, 8, 10, 11, 11, 12, 13]);
+    assert_eq!(lines, [4, 8, 10, 11, 12]);
     assert!(file.volumes.is_empty());
     assert_eq!(file.services[0].working_dir.as_ref().unwrap().value, "/x");
     let (file, findings) =

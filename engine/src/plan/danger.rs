@@ -300,7 +300,13 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
         if let Some(desired) = judged.item.desired.filter(|_| !input.offline) {
             for source in desired.attributes.sources() {
                 let is_generated = matches!(source, crate::secret::SecretSource::Generated { .. });
-                if !is_generated && !input.secrets.contains_key(&source) {
+                let is_told = |path: &str| {
+                    let mut told = input.findings.iter().filter(|finding| finding.code == Code::SecretNotSet);
+                    told.any(|finding| finding.message.contains(&format!("`{path}`")))
+                };
+                // The check of the files has told of it, with its line.
+                let is_told = matches!(&source, crate::secret::SecretSource::File(path) if is_told(path));
+                if !is_generated && !is_told && !input.secrets.contains_key(&source) {
                     unset.insert((address.scope.name().to_owned(), source.to_string()));
                 }
             }

@@ -1,6 +1,6 @@
 //! The dangers to the bytes of volumes.
 
-use crate::address::ResourceType;
+use crate::address::{Address, ResourceType};
 use crate::code::{Code, Severity};
 use crate::finding::{Consent, Finding};
 use crate::plan::change::Action;
@@ -41,16 +41,38 @@ pub fn volumes(judgement: &Judgement<'_>, forecast: &[VolumeForecast], findings:
                 findings.push(if gone { finding } else { finding.lifted_by(consent) });
             }
             (VolumeVerdict::Lost, _) => {
-                let replaced = renamed(forecast, volume);
-                let finding = match replaced {
+                let finding = match renamed(forecast, volume) {
                     Some(like) => Finding::new(
                         Code::VolumeRenamed,
-                        format!("the volume `{name}` disappears and `{like}` appears: its data does not move along"),
+                        format!(
+                            "the volume `{name}` disappears and `{}/{}` appears: its data does not move along",
+                            like.deployment, like.volume
+                        ),
                     )
-                    .help(format!("if it was renamed, keep the old name `{}` in the spec", volume.volume)),
+                    .help(format!(
+                        "if it was renamed, say so in the spec, and it keeps its data: `moved: [{{from: {}, to: {}}}]`",
+                        volume.volume, like.volume
+                    )),
                     None => Finding::new(Code::DataLoss, format!("the data of `{name}` is lost: its claim is deleted")),
                 };
                 findings.push(finding.about(&name).at_maybe(place).lifted_by(consent));
+            }
+            // Its directory stays, but who looks for the data under the new name finds another directory.
+            (VolumeVerdict::Kept, VolumeReason::OnHost) if is_unwanted(judgement, &claim) => {
+                let Some(like) = renamed(forecast, volume).filter(|like| like.storage != volume.storage) else {
+                    continue;
+                };
+                let VolumeStorage::Host(old) = &volume.storage else { continue };
+                let message = format!(
+                    "the volume `{name}` disappears and `{}/{}` appears: its data stays in {old}",
+                    like.deployment, like.volume
+                );
+                findings.push(
+                    Finding::new(Code::VolumeRenamed, message)
+                        .about(&name)
+                        .help(format!("if it was renamed, give the new one the same path: `{}: {old}`", like.volume))
+                        .lifted_by(consent),
+                );
             }
             (VolumeVerdict::LeftBehind, VolumeReason::PathChanged(new)) => {
                 let VolumeStorage::Host(old) = &volume.storage else { continue };
@@ -72,14 +94,18 @@ pub fn volumes(judgement: &Judgement<'_>, forecast: &[VolumeForecast], findings:
     released_volumes(judgement, findings);
 }
 
+/// Whether the spec no longer has the volume of that claim.
+fn is_unwanted(judgement: &Judgement<'_>, claim: &Address) -> bool {
+    judgement.resources.get(claim).is_some_and(|judged| judged.item.desired.is_none())
+}
+
 /// A volume of the same deployment and storage that appears while this one disappears.
-fn renamed(forecast: &[VolumeForecast], gone: &VolumeForecast) -> Option<String> {
-    let like = forecast.iter().find(|other| {
+fn renamed<'a>(forecast: &'a [VolumeForecast], gone: &VolumeForecast) -> Option<&'a VolumeForecast> {
+    forecast.iter().find(|other| {
         other.deployment == gone.deployment
             && other.verdict == VolumeVerdict::New
             && std::mem::discriminant(&other.storage) == std::mem::discriminant(&gone.storage)
-    })?;
-    Some(format!("{}/{}", like.deployment, like.volume))
+    })
 }
 
 fn shrinking_claims(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::address::{Address, ResourceType, Scope};
+use crate::compile::HOOK_ANNOTATION;
 use crate::plan::PlanInput;
 use crate::resource::Resource;
 use crate::secret::{HMAC_MEMBER, is_placeholder};
@@ -42,6 +43,8 @@ pub fn rollout(input: &PlanInput, resources: &[Resource], scope: &Scope) -> Roll
             resource.address.resource_type == ResourceType::ConfigMap
                 || resource.attributes.value()["type"] != "kubernetes.io/dockerconfigjson"
         })
+        // What a hook has done is written down in one; no pod reads it.
+        .filter(|resource| !resource.attributes.may_have_member(HOOK_ANNOTATION))
         .map(|resource| (&resource.address, resource))
         .collect();
     if contents.is_empty() {

@@ -5,6 +5,7 @@ mod network;
 mod read_config_env;
 mod read_deployment;
 mod read_external;
+mod read_hook;
 mod read_repository;
 mod read_spec;
 mod read_stack;
@@ -13,19 +14,20 @@ pub mod repository;
 mod repository_tests;
 mod required_version;
 pub(crate) mod resources;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 
 pub use model::{
-    DeployTo, DeploymentFile, Dialect, ExternalService, ExternalServiceKind, HttpProxy, KeyValue, Located,
-    RegistryCredentials, ResourceAmounts, ResourceBlock, Resources, Route, Scalar, ScalarKind, Security, ServicePorts,
-    Spec, Stack,
+    DeployTo, DeploymentFile, Dialect, ExternalService, ExternalServiceKind, Hook, HookPhase, HttpProxy, KeyValue,
+    Located, RegistryCredentials, ResourceAmounts, ResourceBlock, Resources, Route, Scalar, ScalarKind, Security,
+    ServicePorts, Spec, Stack,
 };
 pub use read_config_env::{ConfigEnv, read_config_env};
 pub use read_deployment::read_deployment_file;
 pub use read_repository::{
     CLUSTER_KEYS, DEPLOYMENT_KEYS, KeyTable, POLICY_KEYS, REPOSITORY_KEYS, STACK_KEYS, STATE_KEYS, read_repository,
 };
-pub use read_spec::{SPEC_KEYS, read_spec};
-pub use read_stack::read_stack;
+pub use read_spec::read_spec;
+pub use read_stack::{REPOSITORIES, read_stack};
 pub use repository::{PinnedStack, Policy, Repository, RepositoryCluster, RepositoryDeployment, StackReference};

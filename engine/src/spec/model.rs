@@ -155,6 +155,8 @@ pub struct RegistryCredentials {
 pub struct Security {
     /// Every container is privileged.
     pub privileged: bool,
+    /// Where it is said whether they are.
+    pub privileged_place: Option<Place>,
     /// Capabilities added to every container.
     pub capabilities: Vec<Located<String>>,
     /// The high-memlock runtime.
@@ -261,6 +263,8 @@ pub struct Spec {
     pub annotations: Vec<(Located<String>, Located<String>)>,
     /// `labels`.
     pub labels: Vec<(Located<String>, Located<String>)>,
+    /// `profiles`: the active ones.
+    pub profiles: Vec<Located<String>>,
     /// `node-affinities`.
     pub node_affinities: Vec<KeyValue>,
     /// `node-tolerations`.
@@ -273,8 +277,46 @@ pub struct Spec {
     pub suppress: Vec<(Located<String>, String)>,
     /// `required-version`, as written.
     pub required_version: Option<Located<String>>,
+    /// `hooks`, in order.
+    pub hooks: Vec<Hook>,
     /// `moved`: old name → new name of volumes and deployments.
     pub moved: Vec<(Located<String>, Located<String>)>,
+}
+
+/// When a hook runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HookPhase {
+    /// Before any workload is made or changed.
+    BeforeWorkloads,
+    /// When all workloads are ready.
+    #[default]
+    AfterWorkloads,
+}
+
+impl HookPhase {
+    /// The word in the spec.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::BeforeWorkloads => "before-workloads",
+            Self::AfterWorkloads => "after-workloads",
+        }
+    }
+}
+
+/// An entry of `hooks`: a program that runs when the deployment is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// Its name.
+    pub name: Located<String>,
+    /// `executable`: a path from the spec, or a bare name.
+    pub executable: Located<String>,
+    /// `arguments`.
+    pub arguments: Vec<Located<String>>,
+    /// `phase`.
+    pub phase: HookPhase,
+    /// `inputs`: paths from the spec.
+    pub inputs: Vec<Located<String>>,
 }
 
 /// stack.yml.
@@ -288,6 +330,8 @@ pub struct Stack {
     pub pods: Vec<Located<String>>,
     /// `jobs`: compose-file stems, in order.
     pub jobs: Vec<Located<String>>,
+    /// The compose files of pods that come from other repositories, as paths for the reader, by pod.
+    pub pod_files: BTreeMap<String, String>,
     /// `containers`: image-name fragments.
     pub containers: Vec<Located<String>>,
 }

@@ -1,10 +1,9 @@
 //! `network:` of spec.yml.
 
+use super::schema::{HTTP_PROXY_KEYS, NETWORK_KEYS, ROUTE_KEYS};
 use super::{HttpProxy, Located, Route, Spec, read_spec::is_given};
 use crate::place::Place;
 use crate::yaml::{Decoder, Node};
-
-const KEYS: &[&str] = &["ports", "http-proxy", "acme-email"];
 
 /// Reads `network:`.
 pub(super) fn read_network(decoder: &mut Decoder, spec: &mut Spec, node: &Node<'_>) {
@@ -29,7 +28,7 @@ pub(super) fn read_network(decoder: &mut Decoder, spec: &mut Spec, node: &Node<'
             "acme-email" => {
                 spec.acme_email = decoder.string("acme-email", value).filter(|email| !email.value.is_empty());
             }
-            _ => decoder.unknown_key(key, KEYS),
+            _ => decoder.unknown_key(key, NETWORK_KEYS),
         }
     }
 }
@@ -45,7 +44,7 @@ fn http_proxy(decoder: &mut Decoder, node: &Node<'_>) -> Option<HttpProxy> {
                     routes.extend(route(decoder, item));
                 }
             }
-            _ => decoder.unknown_key(key, &["host-name", "routes"]),
+            _ => decoder.unknown_key(key, HTTP_PROXY_KEYS),
         }
     }
     if host_name.is_none() && node.get("host-name").is_none_or(Node::is_null) {
@@ -60,7 +59,7 @@ fn route(decoder: &mut Decoder, node: &Node<'_>) -> Option<Route> {
         match key.text().unwrap_or_default() {
             "path" => path = decoder.string("path", value),
             "proxy-to" => target = decoder.string("proxy-to", value),
-            _ => decoder.unknown_key(key, &["path", "proxy-to"]),
+            _ => decoder.unknown_key(key, ROUTE_KEYS),
         }
     }
     let Some(target) = target else {

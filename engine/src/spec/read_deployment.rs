@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{DeploymentFile, Dialect};
+use super::{DeploymentFile, Dialect, Located};
 use crate::finding::Finding;
 use crate::place::Place;
 use crate::yaml::Decoder;
@@ -32,11 +32,10 @@ pub fn read_deployment_file(file: &Arc<str>, text: &str) -> (DeploymentFile, Vec
             "dialect" => match decoder.string(name, value).as_ref().map(|word| word.value.as_str()) {
                 Some("compose") => identity.dialect = Dialect::Compose,
                 Some("laconic-so") | None => {}
-                Some(_) => decoder.invalid(
-                    &value.place,
-                    "`dialect` must be `laconic-so` or `compose`",
-                    Some("directories that laconic-so made have no `dialect` at all"),
-                ),
+                Some(word) => {
+                    let word = Located::new(word.to_owned(), value.place.clone());
+                    decoder.no_such_word("dialect", &word, &["laconic-so", "compose"]);
+                }
             },
             _ => decoder.unknown_key(key, KEYS),
         }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::schema::EXTERNAL_SERVICE_KEYS;
 use super::{ExternalService, ExternalServiceKind};
 use crate::yaml::{Decoder, Node};
-
-const KEYS: &[&str] = &["host", "ip", "selector", "namespace", "port"];
 
 /// Reads `external-services:`.
 pub(super) fn read_external_services(decoder: &mut Decoder, node: &Node<'_>) -> Vec<ExternalService> {
@@ -27,7 +26,7 @@ pub(super) fn read_external_services(decoder: &mut Decoder, node: &Node<'_>) -> 
                     }
                     selector = Some(labels);
                 }
-                _ => decoder.unknown_key(key, KEYS),
+                _ => decoder.unknown_key(key, EXTERNAL_SERVICE_KEYS),
             }
         }
         let kind = match (host, address, selector, namespace) {

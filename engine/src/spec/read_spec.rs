@@ -2,54 +2,17 @@
 
 use std::sync::Arc;
 
+use super::schema::{
+    self, AFFINITY_KEYS, MOVED_KEYS, PULL_POLICIES, REGISTRY_KEYS, SECURITY_KEYS, SPEC_KEYS, TARGETS, TOLERATION_KEYS,
+};
 use super::{
-    DeployTo, KeyValue, Located, RegistryCredentials, ScalarKind, Security, Spec, network, read_external,
+    DeployTo, KeyValue, Located, RegistryCredentials, ScalarKind, Security, Spec, network, read_external, read_hook,
     required_version, resources,
 };
-use crate::code::Code;
+use crate::code::{Code, Severity};
 use crate::finding::Finding;
 use crate::place::Place;
 use crate::yaml::{Decoder, Node, NodeKind};
-
-/// Every key of spec.yml.
-pub const SPEC_KEYS: &[&str] = &[
-    "stack",
-    "deploy-to",
-    "kube-config",
-    "kind-cluster-name",
-    "kind-node-image",
-    "namespace",
-    "config",
-    "credentials-files",
-    "network",
-    "volumes",
-    "configmaps",
-    "secrets",
-    "resources",
-    "external-services",
-    "ca-certificates",
-    "image-registry",
-    "registry-credentials",
-    "image-pull-secret",
-    "image-overrides",
-    "image-pull-policy",
-    "kind-mount-root",
-    "caddy-ingress-image",
-    "maintenance-service",
-    "replicas",
-    "annotations",
-    "labels",
-    "node-affinities",
-    "node-tolerations",
-    "security",
-    "ignore",
-    "suppress",
-    "required-version",
-    "moved",
-];
-
-const SECURITY_KEYS: &[&str] = &["privileged", "capabilities", "unlimited-memlock", "runtime-class"];
-const REGISTRY_KEYS: &[&str] = &["server", "username", "token-env", "token-file", "token"];
 
 /// Reads spec.yml. Everything that is wrong with it is reported at once; what is right is read all the same.
 #[must_use]
@@ -120,8 +83,9 @@ fn read_key(decoder: &mut Decoder, spec: &mut Spec, key: &Node<'_>, value: &Node
         "replicas" => spec.replicas = decoder.whole_number(name, value, 0, 1_000_000),
         "annotations" => spec.annotations = texts(decoder, name, value),
         "labels" => spec.labels = texts(decoder, name, value),
-        "node-affinities" => spec.node_affinities = key_values(decoder, name, "label", value),
-        "node-tolerations" => spec.node_tolerations = key_values(decoder, name, "key", value),
+        "profiles" => spec.profiles = decoder.strings(name, value),
+        "node-affinities" => spec.node_affinities = key_values(decoder, name, AFFINITY_KEYS, value),
+        "node-tolerations" => spec.node_tolerations = key_values(decoder, name, TOLERATION_KEYS, value),
         "security" => spec.security = security(decoder, value),
         "ignore" => spec.ignore = decoder.strings(name, value),
         "suppress" => spec.suppress = suppress(decoder, value),
@@ -132,8 +96,12 @@ fn read_key(decoder: &mut Decoder, spec: &mut Spec, key: &Node<'_>, value: &Node
                 required.and_then(|required| required_version::check(required, "the spec", env!("CARGO_PKG_VERSION")));
             decoder.findings.extend(finding);
         }
+        "hooks" => spec.hooks = read_hook::read_hooks(decoder, value),
         "moved" => spec.moved = moved(decoder, value),
-        _ => decoder.unknown_key(key, SPEC_KEYS),
+        _ => match schema::section_of(name, schema::SPEC.keys) {
+            Some(section) => decoder.misplaced_key(key, &section),
+            None => decoder.unknown_key(key, SPEC_KEYS),
+        },
     }
 }
 
@@ -150,10 +118,8 @@ fn deploy_to(decoder: &mut Decoder, node: &Node<'_>) -> Option<Located<DeployTo>
             );
             return None;
         }
-        other => {
-            let near = crate::yaml::nearest(other, &["k8s-kind", "k8s"]).unwrap_or("k8s-kind");
-            let help = format!("did you mean `{near}`?");
-            decoder.invalid(&word.place, "`deploy-to` must be `k8s-kind` or `k8s`", Some(&help));
+        _ => {
+            decoder.no_such_word("deploy-to", &word, TARGETS);
             return None;
         }
     };
@@ -212,7 +178,9 @@ fn texts(decoder: &mut Decoder, what: &str, node: &Node<'_>) -> Vec<(Located<Str
     entries
 }
 
-fn key_values(decoder: &mut Decoder, what: &str, key_name: &str, node: &Node<'_>) -> Vec<KeyValue> {
+/// Pairs of the first of the known keys and `value`.
+fn key_values(decoder: &mut Decoder, what: &str, known: &[&str], node: &Node<'_>) -> Vec<KeyValue> {
+    let key_name = known.first().copied().unwrap_or_default();
     let mut pairs = Vec::new();
     for item in decoder.items(what, node) {
         let (mut key, mut value) = (None, None);
@@ -220,12 +188,16 @@ fn key_values(decoder: &mut Decoder, what: &str, key_name: &str, node: &Node<'_>
             match name.text().unwrap_or_default() {
                 word if word == key_name => key = decoder.text(word, node),
                 "value" => value = decoder.text("value", node),
-                _ => decoder.unknown_key(name, &[key_name, "value"]),
+                _ => decoder.unknown_key(name, known),
             }
         }
         match (key, value) {
             (Some(key), Some(value)) => pairs.push(KeyValue { key, value }),
-            _ => decoder.invalid(&item.place, format!("an entry of `{what}` needs `{key_name}` and `value`"), None),
+            _ => {
+                let help = format!("write `- {{{key_name}: NAME, value: VALUE}}`");
+                let message = format!("an entry of `{what}` needs `{key_name}` and `value`");
+                decoder.invalid(&item.place, message, Some(&help));
+            }
         }
     }
     pairs
@@ -236,7 +208,11 @@ fn security(decoder: &mut Decoder, node: &Node<'_>) -> Security {
     for (key, value) in decoder.entries("security", node) {
         let name = key.text().unwrap_or_default();
         match name {
-            "privileged" => security.privileged = decoder.truth(name, value).is_some_and(|flag| flag.value),
+            "privileged" => {
+                let flag = decoder.truth(name, value);
+                security.privileged = flag.as_ref().is_some_and(|flag| flag.value);
+                security.privileged_place = flag.map(|flag| flag.place);
+            }
             "capabilities" => security.capabilities = decoder.strings(name, value),
             "unlimited-memlock" => security.unlimited_memlock = decoder.truth(name, value),
             "runtime-class" => security.runtime_class = decoder.string(name, value),
@@ -302,10 +278,9 @@ fn registry(decoder: &mut Decoder, spec: &mut Spec, key: &Node<'_>, node: &Node<
 }
 
 fn pull_policy(decoder: &mut Decoder, node: &Node<'_>) -> Option<Located<String>> {
-    const POLICIES: &[&str] = &["Always", "IfNotPresent", "Never"];
     let policy = decoder.string("image-pull-policy", node)?;
-    if !POLICIES.contains(&policy.value.as_str()) {
-        decoder.invalid(&policy.place, "`image-pull-policy` must be `Always`, `IfNotPresent` or `Never`", None);
+    if !PULL_POLICIES.contains(&policy.value.as_str()) {
+        decoder.no_such_word("image-pull-policy", &policy, PULL_POLICIES);
         return None;
     }
     Some(policy)
@@ -326,14 +301,16 @@ pub(super) fn suppress(decoder: &mut Decoder, node: &Node<'_>) -> Vec<(Located<S
     for (key, value) in decoder.entries("suppress", node) {
         let name = Decoder::name(key);
         let Some(code) = Code::ALL.iter().find(|code| code.to_string() == name.value) else {
-            decoder.invalid(
-                &key.place,
-                format!("`{}` is no finding code", name.value),
-                Some("write a code such as `LAC503`"),
-            );
+            let codes: Vec<String> = Code::ALL.iter().map(ToString::to_string).collect();
+            let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+            let help = match crate::yaml::nearest(&name.value, &codes) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "write the code as it is printed, such as `LAC503`".to_owned(),
+            };
+            decoder.invalid(&key.place, format!("`{}` is no code of a finding", name.value), Some(&help));
             continue;
         };
-        if matches!(code.severity(), crate::code::Severity::Consent | crate::code::Severity::Refusal) {
+        if matches!(code.severity(), Severity::Refusal | Severity::Consent) {
             let help = "a consent is given with its flag, a refusal is lifted by removing its cause";
             decoder.invalid(&key.place, format!("`{code}` cannot be suppressed"), Some(help));
             continue;
@@ -357,12 +334,15 @@ fn moved(decoder: &mut Decoder, node: &Node<'_>) -> Vec<(Located<String>, Locate
             match key.text().unwrap_or_default() {
                 "from" => from = decoder.required_string("from", value),
                 "to" => to = decoder.required_string("to", value),
-                _ => decoder.unknown_key(key, &["from", "to"]),
+                _ => decoder.unknown_key(key, MOVED_KEYS),
             }
         }
         match (from, to) {
             (Some(from), Some(to)) => moves.push((from, to)),
-            _ => decoder.invalid(&item.place, "an entry of `moved` needs `from` and `to`", None),
+            _ => {
+                let help = "write `- {from: OLD-NAME, to: NEW-NAME}`";
+                decoder.invalid(&item.place, "an entry of `moved` needs `from` and `to`", Some(help));
+            }
         }
     }
     moves

@@ -1,9 +1,12 @@
 //! stack.yml.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Located, Stack};
+use crate::code::Code;
 use crate::finding::Finding;
+use crate::source::join_path;
 use crate::yaml::{Decoder, Node, NodeKind};
 
 const KEYS: &[&str] = &["version", "name", "description", "repos", "npms", "containers", "pods", "jobs", "config"];
@@ -18,7 +21,10 @@ pub fn read_stack(file: &Arc<str>, name: &str, text: &str) -> (Stack, Vec<Findin
     let Some(node) = node else { return (stack, decoder.findings) };
     for (key, value) in decoder.entries("stack.yml", &node) {
         match key.text().unwrap_or_default() {
-            "pods" => stack.pods = named_files(&mut decoder, "pods", value),
+            "pods" => {
+                stack.pods = named_files(&mut decoder, "pods", value);
+                stack.pod_files = pod_files(&mut decoder, value);
+            }
             "jobs" => stack.jobs = named_files(&mut decoder, "jobs", value),
             "containers" => stack.containers = decoder.strings("containers", value),
             known if KEYS.contains(&known) => {}
@@ -26,6 +32,37 @@ pub fn read_stack(file: &Arc<str>, name: &str, text: &str) -> (Stack, Vec<Findin
         }
     }
     (stack, decoder.findings)
+}
+
+/// Where laconic-so looks for the repositories of pods unless `CERC_REPO_BASE_DIR` says otherwise, which the reader
+/// knows about.
+pub const REPOSITORIES: &str = "~/cerc";
+
+/// The compose files of pods that name a repository. Their start commands are said not to be run.
+fn pod_files(decoder: &mut Decoder, node: &Node<'_>) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    let NodeKind::Sequence(items) = &node.kind else { return files };
+    for item in items.iter().filter(|item| matches!(item.kind, NodeKind::Mapping(_))) {
+        for command in ["pre_start_command", "post_start_command"] {
+            let Some((key, _)) = entry(item, command).filter(|(_, value)| !value.is_null()) else { continue };
+            let message = format!("`{command}` is not run: laconic-so would have called it at `start`");
+            let help =
+                "declare what it does instead: values in `config:`, files in `configmaps:`, one-off work as a job";
+            decoder.findings.push(Finding::new(Code::StackHook, message).at(&key.place).help(help));
+        }
+        let text = |key: &str| entry(item, key).and_then(|(_, value)| value.text()).filter(|text| !text.is_empty());
+        let (Some(name), Some(repository)) = (text("name"), text("repository")) else { continue };
+        let base = repository.trim_end_matches('/').rsplit('/').next().unwrap_or(repository);
+        let path = text("path").unwrap_or(".");
+        let file = join_path(&join_path(REPOSITORIES, base), &format!("{path}/docker-compose.yml"));
+        files.insert(name.to_owned(), file);
+    }
+    files
+}
+
+fn entry<'n, 'a>(item: &'n Node<'a>, key: &str) -> Option<(&'n Node<'a>, &'n Node<'a>)> {
+    let NodeKind::Mapping(entries) = &item.kind else { return None };
+    entries.iter().find(|(name, _)| name.text() == Some(key)).map(|(name, value)| (name, value))
 }
 
 /// Compose-file stems: plain names, or mappings with a `name`.

@@ -122,7 +122,10 @@ fn a_file_that_is_no_repository_says_so() {
         said(""),
         ["LAC101 1 the file is empty (write `deployments:` with a name and a `spec:` for each deployment)"]
     );
-    assert_eq!(said("- a\n"), ["LAC101 1 `laconic.yml` must be a mapping, not a list"]);
+    assert_eq!(
+        said("- a\n"),
+        ["LAC101 1 `laconic.yml` must be a mapping, not a list (write a line `KEY: VALUE` for each entry)"]
+    );
     assert_eq!(
         said("clusters: {}\n"),
         ["LAC101 1 `deployments` is missing (add `deployments:` with a name and a `spec:` for each deployment)"]

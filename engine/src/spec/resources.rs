@@ -1,10 +1,8 @@
 //! `resources:` blocks, in spec.yml and in compose files.
 
+use super::schema::{AMOUNTS_KEYS, BLOCK_KEYS, RESOURCES_KEYS, STORAGE_KEYS, VOLUME_BLOCK_KEYS};
 use super::{Located, ResourceAmounts, ResourceBlock, Resources, Scalar};
 use crate::yaml::{Decoder, Node};
-
-const AMOUNTS: &[&str] = &["cpus", "memory", "storage"];
-const BLOCK: &[&str] = &["reservations", "limits"];
 
 /// Reads `resources:` of spec.yml.
 pub(super) fn read_resources(decoder: &mut Decoder, node: &Node<'_>) -> Resources {
@@ -14,10 +12,10 @@ pub(super) fn read_resources(decoder: &mut Decoder, node: &Node<'_>) -> Resource
             "containers" => {
                 for (name, value) in decoder.entries("resources.containers", value) {
                     match name.text().unwrap_or_default() {
-                        "reservations" => resources.containers.reservations = amounts(decoder, value, AMOUNTS),
-                        "limits" => resources.containers.limits = amounts(decoder, value, AMOUNTS),
+                        "reservations" => resources.containers.reservations = amounts(decoder, value, AMOUNTS_KEYS),
+                        "limits" => resources.containers.limits = amounts(decoder, value, AMOUNTS_KEYS),
                         container => {
-                            let block = read_block(decoder, "resources.containers", value, AMOUNTS);
+                            let block = read_block(decoder, "resources.containers", value, AMOUNTS_KEYS);
                             resources.container.insert(container.to_owned(), block);
                             resources.container_names.push(Decoder::name(name));
                         }
@@ -25,7 +23,7 @@ pub(super) fn read_resources(decoder: &mut Decoder, node: &Node<'_>) -> Resource
                 }
             }
             "volumes" => read_volumes(decoder, value, &mut resources),
-            _ => decoder.unknown_key(key, &["containers", "volumes"]),
+            _ => decoder.unknown_key(key, RESOURCES_KEYS),
         }
     }
     resources
@@ -39,7 +37,7 @@ fn read_volumes(decoder: &mut Decoder, node: &Node<'_>, resources: &mut Resource
                 resources.volume_names.push(Decoder::name(name));
                 for (key, value) in decoder.entries("resources.volumes", value) {
                     if key.text() != Some("reservations") {
-                        decoder.unknown_key(key, &["reservations"]);
+                        decoder.unknown_key(key, VOLUME_BLOCK_KEYS);
                     } else if let Some(size) = storage(decoder, value) {
                         resources.volume.insert(volume.to_owned(), size);
                     }
@@ -50,7 +48,7 @@ fn read_volumes(decoder: &mut Decoder, node: &Node<'_>, resources: &mut Resource
 }
 
 fn storage(decoder: &mut Decoder, node: &Node<'_>) -> Option<Located<Scalar>> {
-    amounts(decoder, node, &["storage"]).and_then(|amounts| amounts.storage)
+    amounts(decoder, node, STORAGE_KEYS).and_then(|amounts| amounts.storage)
 }
 
 /// Reads one `reservations` / `limits` pair.
@@ -60,7 +58,7 @@ pub(crate) fn read_block(decoder: &mut Decoder, what: &str, node: &Node<'_>, kno
         match key.text().unwrap_or_default() {
             "reservations" => block.reservations = amounts(decoder, value, known),
             "limits" => block.limits = amounts(decoder, value, known),
-            _ => decoder.unknown_key(key, BLOCK),
+            _ => decoder.unknown_key(key, BLOCK_KEYS),
         }
     }
     block

@@ -25,7 +25,19 @@ impl Decoder {
 
     /// Reports that `key` has another type than expected.
     pub fn wrong_type(&mut self, key: &str, expected: &str, node: &Node<'_>) {
-        self.invalid(&node.place, format!("`{key}` must be {expected}, not {}", node.describe()), None);
+        let name = key.rsplit('.').next().unwrap_or(key).trim_end_matches("[]");
+        let help = match expected {
+            // The file as a whole.
+            "a mapping" if key.ends_with(".yml") || key.contains(' ') => {
+                "write a line `KEY: VALUE` for each entry".to_owned()
+            }
+            "a mapping" => format!("write `{name}:` with a line `KEY: VALUE` for each entry below it"),
+            "a list" => format!("write `{name}:` with a line `- VALUE` for each entry below it"),
+            "a whole number" => "write digits alone, such as `2`".to_owned(),
+            "text" | "a single value" => "write one text, in quotes where it looks like something else".to_owned(),
+            other => format!("write {other}"),
+        };
+        self.invalid(&node.place, format!("`{key}` must be {expected}, not {}", node.describe()), Some(&help));
     }
 
     /// Reports a value that cannot be used.
@@ -45,6 +57,28 @@ impl Decoder {
             Some(candidate) => finding.help(format!("did you mean `{candidate}`?")),
             None => finding.help("remove the key: nothing reads it"),
         });
+    }
+
+    /// Reports a key that stands in the wrong section.
+    pub fn misplaced_key(&mut self, key: &Node<'_>, section: &str) {
+        let name = key.text().unwrap_or_default();
+        let finding = Finding::new(Code::UnknownKey, format!("unknown key `{name}`")).at(&key.place);
+        self.findings.push(finding.help(format!("did you mean `{section}`? It has no effect here")));
+    }
+
+    /// Reports a word that is none of those a key takes, with the nearest of them.
+    pub fn no_such_word(&mut self, key: &str, word: &Located<String>, known: &[&str]) {
+        let quoted: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
+        let all = match quoted.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        };
+        let help = match nearest(&word.value, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("write {all}"),
+        };
+        self.invalid(&word.place, format!("`{key}` must be {all}"), Some(&help));
     }
 
     /// The entries of a mapping; nothing at all counts as an empty one.
@@ -149,7 +183,8 @@ impl Decoder {
         match u32::try_from(number) {
             Ok(number) if (least..=most).contains(&number) => Some(Located::new(number, node.place.clone())),
             _ => {
-                self.invalid(&node.place, format!("`{key}` must be from {least} to {most}"), None);
+                let help = format!("write a number from {least} to {most}");
+                self.invalid(&node.place, format!("`{key}` must be from {least} to {most}"), Some(&help));
                 None
             }
         }

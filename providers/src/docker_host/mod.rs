@@ -20,6 +20,7 @@ use laconic_engine::resource::{Target, UnknownReason, World};
 use tokio::sync::Mutex;
 
 use crate::docker::{Docker, DockerError};
+use crate::hook::Hooks;
 use crate::kind::{CLUSTER_LABEL, Kind, KindError};
 use crate::kubernetes::KubernetesProvider;
 use reach::Reached;
@@ -29,6 +30,7 @@ use reach::Reached;
 pub struct DockerHost {
     kind: Kind,
     kubernetes: KubernetesProvider,
+    hooks: Option<Hooks>,
     /// The node that each kind cluster is reached at.
     reached: Mutex<BTreeMap<Target, Reached>>,
 }
@@ -38,7 +40,14 @@ impl DockerHost {
     /// creation is kept in `directory`, in a subdirectory for each. All calls must be made on one tokio runtime.
     #[must_use]
     pub fn new(docker: Docker, kubernetes: KubernetesProvider, directory: PathBuf) -> Self {
-        Self { kind: Kind::new(docker, directory), kubernetes, reached: Mutex::default() }
+        Self { kind: Kind::new(docker, directory), kubernetes, hooks: None, reached: Mutex::default() }
+    }
+
+    /// The same host, on which hooks are run.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = Some(hooks);
+        self
     }
 
     /// The names of all kind clusters.
@@ -87,6 +96,9 @@ impl Provider for DockerHost {
                 (cluster, _) => {
                     if let Some(cluster) = cluster {
                         reach::ensure(self, cluster).await?;
+                    }
+                    if let Some(hooks) = &self.hooks {
+                        hooks.run(step).await?;
                     }
                     self.kubernetes.enact(step).await
                 }

@@ -37,6 +37,8 @@ pub struct Invocation {
     pub arguments: Vec<String>,
     /// What is put into its environment beside what we have.
     pub environment: Vec<(String, String)>,
+    /// Where it runs; where we are unless said.
+    pub directory: Option<PathBuf>,
     /// What it reads.
     pub input: Input,
     /// Where what it says goes.
@@ -55,6 +57,7 @@ impl Invocation {
             program: program.to_owned(),
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             environment: Vec::new(),
+            directory: None,
             input: Input::Nothing,
             destination: Destination::Us,
             limit,

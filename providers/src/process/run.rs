@@ -21,6 +21,9 @@ pub(super) async fn run(invocation: Invocation) -> Result<Outcome, ProcessError>
     let system = |error: io::Error| ProcessError::System { command: short.clone(), detail: plain(&error) };
     let mut command = Command::new(&invocation.program);
     command.args(&invocation.arguments).envs(invocation.environment.iter().map(|(name, value)| (name, value)));
+    if let Some(directory) = &invocation.directory {
+        command.current_dir(directory);
+    }
     command.process_group(0);
     let mut bytes = Vec::new();
     match invocation.input {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::super::input::Layout;
 use super::Context;
-use crate::code::Code;
+use crate::code::{Code, Severity};
 use crate::compose::{VolumeMount, VolumeSource};
 use crate::finding::Finding;
 use crate::place::Place;
@@ -43,7 +44,7 @@ pub(super) fn check(context: &mut Context<'_>) {
         for mount in compose.services.iter().flat_map(|service| &service.volumes) {
             let VolumeSource::HostPath(source) = &mount.source else { continue };
             writable(context, source, mount);
-            let path = join_path(&context.deployment.compose_directory, source);
+            let path = join_path(&compose.folder, source);
             name(context, &mut by_name, source, &path, &mount.place);
             if !seen.contains(&path) {
                 // A home directory is only known on the host.
@@ -145,11 +146,22 @@ fn content(context: &mut Context<'_>, source: &str, path: &str, place: &Place) {
         )
         .at(place)
         .help("remove the mount: the node's sockets and devices cannot be passed on this way"),
-        Err(SourceError::Missing) => Finding::new(Code::BindMissing, format!("host path `{source}` does not exist"))
-            .at(place)
-            .help(format!("add it at `{path}`, or remove the mount")),
+        Err(SourceError::Missing) => {
+            // laconic-so stopped at it too, and an empty ConfigMap would replace the one that runs.
+            context.push(
+                Finding::new(Code::BindMissing, format!("host path `{source}` does not exist"))
+                    .at(place)
+                    .help(format!("add it at `{path}`, or remove the mount")),
+            );
+            return;
+        }
         // Not looked at, or not readable: nothing is known, so nothing is judged.
         Err(_) => return,
     };
-    context.push_new_rule(finding);
+    if finding.code == Code::BindTooLarge && context.source.layout != Layout::Directory {
+        // laconic-so refused it when it made or updated a directory, and never looked again.
+        context.push(finding.as_severity(Severity::Error));
+    } else {
+        context.push_new_rule(finding);
+    }
 }

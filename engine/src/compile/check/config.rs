@@ -2,6 +2,7 @@
 
 use crate::code::{Code, Severity};
 use crate::compile::ConfigVariable;
+use crate::compose::secret_mark;
 use crate::finding::Finding;
 use crate::spec::{Scalar, ScalarKind, Spec, read_config_env};
 
@@ -16,6 +17,18 @@ pub(super) fn lookup<'c>(
     move |name| {
         let variable = variables.iter().find(|variable| variable.name == name).map(|variable| variable.value.clone());
         variable.or_else(|| generated.iter().any(|(generated, _, _)| generated == name).then(String::new))
+    }
+}
+
+/// As [`lookup`], with a mark instead of blank for secret and generated values, so that the reader of a value knows.
+pub(super) fn lookup_marked<'c>(
+    variables: &'c [ConfigVariable],
+    generated: &'c [(String, String, u32)],
+) -> impl Fn(&str) -> Option<String> + use<'c> {
+    move |name| match variables.iter().find(|variable| variable.name == name) {
+        Some(variable) if variable.is_secret => Some(secret_mark(name)),
+        Some(variable) => Some(variable.value.clone()),
+        None => generated.iter().any(|(generated, _, _)| generated == name).then(|| secret_mark(name)),
     }
 }
 
@@ -133,18 +146,4 @@ pub(super) fn missing_file(spec: &Spec) -> Finding {
         .at_maybe(place)
         .as_severity(Severity::Warning)
         .help("`laconic deploy create --update` writes it")
-}
-
-/// Says that credentials files are left out of what is read from a repository.
-pub(super) fn credentials_note(spec: &Spec, findings: &mut Vec<Finding>) {
-    for path in &spec.credentials_files {
-        findings.push(
-            Finding::new(
-                Code::SecretNotSet,
-                "the credentials file is not read here: its variables are not in this plan",
-            )
-            .at(&path.place)
-            .help("plan in the deployment directory to see them; values are never shown"),
-        );
-    }
 }

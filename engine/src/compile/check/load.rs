@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::hook::hook_files;
 use super::super::input::{CheckedDeployment, ConfigVariable, DeploymentSource, Layout, SharedCluster};
-use super::{config, shared};
+use super::{config, hook, shared};
 use crate::code::Code;
 use crate::compose::{ComposeFile, parse_port, read_compose_with};
 use crate::finding::Finding;
@@ -19,6 +20,7 @@ use crate::value::Digest;
 pub(super) struct Loader<'a> {
     reader: &'a dyn SourceReader,
     shown_directory: &'a str,
+    pods_folder: String,
     shared: &'a SharedCluster,
     pub(super) findings: Vec<Finding>,
     /// What is said of the shared cluster; it keeps nothing from being compiled.
@@ -27,6 +29,8 @@ pub(super) struct Loader<'a> {
     /// The files in the order of reading.
     pub(super) order: Vec<Arc<str>>,
     pub(super) digests: BTreeMap<String, Digest>,
+    /// Codes that the spec asks not to report, with the reasons.
+    pub(super) suppressed: BTreeMap<String, String>,
 }
 
 /// One digest over all files with their names.
@@ -88,12 +92,14 @@ impl<'a> Loader<'a> {
         Self {
             reader,
             shown_directory,
+            pods_folder: String::new(),
             shared,
             findings: Vec::new(),
             shared_findings: Vec::new(),
             texts: BTreeMap::new(),
             order: Vec::new(),
             digests: BTreeMap::new(),
+            suppressed: BTreeMap::new(),
         }
     }
 
@@ -105,28 +111,36 @@ impl<'a> Loader<'a> {
         let (identity, identity_is_placeholder) = self.identity(source, spec.as_ref());
         let (spec, stack, identity) = (spec?, stack?, identity?);
         let is_directory = source.layout == Layout::Directory;
+        self.pods_folder.clone_from(&folders.compose);
         let (config, generated) = self.config(&spec, &identity, source);
-        let lookup = config::lookup(&config, &generated);
-        let mut pods = Vec::new();
-        for name in &stack.pods {
-            pods.extend(
-                self.compose(&folders.compose, name, &identity, &lookup).map(|file| (name.value.clone(), file)),
-            );
-        }
-        let mut jobs = Vec::new();
-        for name in &stack.jobs {
-            let file = self.compose(&folders.compose_jobs, name, &identity, &lookup);
-            jobs.extend(file.map(|file| (name.value.clone(), file)));
-        }
+        let (mut pods, jobs) = {
+            let blank = config::lookup(&config, &generated);
+            let marked = config::lookup_marked(&config, &generated);
+            // laconic-so reads nothing in which a secret could be told from blank.
+            let lookup: &dyn Fn(&str) -> Option<String> =
+                if identity.dialect == Dialect::Compose { &marked } else { &blank };
+            let none = BTreeMap::new();
+            let elsewhere = if is_directory { &none } else { &stack.pod_files };
+            let pods = self.compose_files((&folders.compose, elsewhere), &stack.pods, &identity, &spec, lookup);
+            let jobs = self.compose_files((&folders.compose_jobs, &none), &stack.jobs, &identity, &spec, lookup);
+            (pods, jobs)
+        };
         if !is_directory || identity.dialect == Dialect::Compose {
             // A directory that laconic-so made has them in its copies of the compose files; ours are verbatim.
             self.replace_ports(&spec, &mut pods);
         }
-        for hook in &folders.hooks {
-            self.findings.push(hook_finding(hook, is_directory));
+        let elsewhere = stack.pod_files.values().filter(|_| !is_directory);
+        let elsewhere = elsewhere.map(|file| join_path(file, "../stack/deploy/commands.py"));
+        let elsewhere = elsewhere.filter(|hook| matches!(self.reader.entry(hook), Ok(SourceEntry::File(_))));
+        for hook in folders.hooks.into_iter().chain(elsewhere.collect::<Vec<_>>()) {
+            let help = "check the permissions of the file, or remove it: it is not run";
+            if let Some((file, text)) = self.text(&hook, None, help) {
+                self.findings.push(hook::finding(&file, &text, is_directory));
+            }
         }
-        drop(lookup);
+        let hook_files = spec.hooks.iter().map(|hook| (hook.name.value.clone(), hook_files(source, hook))).collect();
         Some(CheckedDeployment {
+            hook_files,
             name: source.name.clone(),
             directory: source.directory.clone(),
             compose_directory: folders.compose,
@@ -151,6 +165,7 @@ impl<'a> Loader<'a> {
             self.texts.insert(file, text.into());
         }
         self.findings.extend(findings);
+        self.suppressed = spec.suppress.iter().map(|(code, reason)| (code.value.clone(), reason.clone())).collect();
         shared::share(&mut spec, self.shared, &mut self.shared_findings);
         Some(spec)
     }
@@ -222,10 +237,7 @@ impl<'a> Loader<'a> {
             }
         }
         if !is_directory && !spec.credentials_files.is_empty() {
-            match self.kept_credentials(source) {
-                Some(kept) => from_file = kept,
-                None => config::credentials_note(spec, &mut self.findings),
-            }
+            from_file = self.kept_credentials(source).unwrap_or_default();
         }
         let variables = match identity.dialect {
             Dialect::LaconicSo if is_directory => from_file,
@@ -248,17 +260,48 @@ impl<'a> Loader<'a> {
         Some(read.variables.into_iter().filter(|variable| variable.is_secret).collect())
     }
 
+    /// The compose files of pods or jobs, without the services whose profiles are not active: those of a folder, but for
+    /// pods whose file is elsewhere.
+    fn compose_files(
+        &mut self,
+        (folder, elsewhere): (&str, &BTreeMap<String, String>),
+        names: &[Located<String>],
+        identity: &DeploymentFile,
+        spec: &Spec,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Vec<(String, ComposeFile)> {
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            let elsewhere = elsewhere.get(&name.value);
+            let Some(mut file) = self.compose(folder, name, elsewhere, identity, lookup) else { continue };
+            file.leave_out_inactive(&spec.profiles);
+            files.push((name.value.clone(), file));
+        }
+        files
+    }
+
     fn compose(
         &mut self,
         folder: &str,
         name: &Located<String>,
+        elsewhere: Option<&String>,
         identity: &DeploymentFile,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Option<ComposeFile> {
-        let path = join_path(folder, &format!("docker-compose-{}.yml", name.value));
-        let help = format!("add the file, or remove `{}` from stack.yml", name.value);
+        let (path, help) = match elsewhere {
+            Some(path) => {
+                let help = format!("clone the repository of pod `{}` there, or into `$CERC_REPO_BASE_DIR`", name.value);
+                (path.clone(), help)
+            }
+            None => {
+                let path = join_path(folder, &format!("docker-compose-{}.yml", name.value));
+                (path, format!("add the file, or remove `{}` from stack.yml", name.value))
+            }
+        };
         let (file, text) = self.text(&path, Some(&name.place), &help)?;
-        let (compose, findings) = read_compose_with(&file, &text, identity.dialect, lookup);
+        let (mut compose, findings) = read_compose_with(&file, &text, identity.dialect, lookup);
+        // Jobs' host paths are meant from the folder of the pods, as laconic-so means them.
+        compose.folder = if elsewhere.is_some() { join_path(&path, "..") } else { self.pods_folder.clone() };
         self.findings.extend(findings);
         Some(compose)
     }
@@ -328,13 +371,6 @@ impl<'a> Loader<'a> {
             }
         }
     }
-}
-
-fn hook_finding(hook: &str, is_directory: bool) -> Finding {
-    let when = if is_directory { "at `start`" } else { "at `init`, `create` and `start`" };
-    Finding::new(Code::StackHook, format!("`{hook}` is not run: laconic-so would have called it {when}"))
-        .at(&Place::new(&hook.into(), 1, 1, 1))
-        .help("declare what it does instead: values in `config:`, files in `configmaps:`, one-off work as a job")
 }
 
 fn base_name(path: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::start_order::ended_services;
 use super::Context;
 use crate::code::{Code, Severity};
 use crate::compose::Service;
@@ -64,7 +65,7 @@ fn target(context: &mut Context<'_>, container: &Located<String>, port: u16, por
         context.push_new_rule(finding);
         return;
     };
-    if service.is_init {
+    if has_ended(context, service) {
         let finding = Finding::new(
             Code::UnknownRoute,
             format!("`{}` is an init container: it has ended before anything is routed", container.value),
@@ -73,7 +74,7 @@ fn target(context: &mut Context<'_>, container: &Located<String>, port: u16, por
         .label(&service.name.place, "the init container")
         .help("route to a container that keeps running");
         context.push_new_rule(finding);
-    } else if !service.ports.iter().any(|listed| listed.container == port) {
+    } else if !service.ports.iter().chain(&service.exposed).any(|listed| listed.container == port) {
         let finding =
             Finding::new(Code::UnknownRoute, format!("container `{}` does not list the port {port}", container.value))
                 .at(port_place)
@@ -84,8 +85,19 @@ fn target(context: &mut Context<'_>, container: &Located<String>, port: u16, por
     }
 }
 
+/// Whether a container has ended before anything is routed to it.
+fn has_ended(context: &Context<'_>, service: &Service) -> bool {
+    if context.is_laconic_so() {
+        return service.is_init;
+    }
+    let file = context.deployment.pods.iter().map(|(_, file)| file);
+    let mut file = file.filter(|file| file.services.iter().any(|other| std::ptr::eq(other, service)));
+    file.next().is_some_and(|file| ended_services(file).any(|other| std::ptr::eq(other, service)))
+}
+
 fn ports_of(service: &Service) -> String {
-    let ports: Vec<String> = service.ports.iter().map(|port| port.container.to_string()).collect();
+    let ports: Vec<String> =
+        service.ports.iter().chain(&service.exposed).map(|port| port.container.to_string()).collect();
     if ports.is_empty() { "lists no port".to_owned() } else { format!("lists {}", ports.join(", ")) }
 }
 
@@ -95,7 +107,10 @@ fn list(names: &[&str]) -> String {
 
 fn node_ports(context: &mut Context<'_>) {
     let mut claimed: BTreeMap<(u16, &str), &Place> = BTreeMap::new();
-    for port in context.pod_services().flat_map(|service| &service.ports) {
+    // What is on the node's network is reached there and gets no node port.
+    let is_published = |service: &&Service| context.is_laconic_so() || service.host_network.is_none();
+    let ports: Vec<_> = context.pod_services().filter(is_published).flat_map(|service| &service.ports).collect();
+    for port in ports {
         let Some(host) = port.host else { continue };
         if !NODE_PORTS.contains(&host) {
             let finding =

@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::super::amount::{Notation, processors, size};
-use super::Context;
+use super::{Context, umbrella};
 use crate::code::{Code, Severity};
 use crate::compose::{ComposeFile, VolumeSource};
 use crate::finding::Finding;
-use crate::source::{SourceEntry, SourceError, is_under, join_path, normalize_path};
+use crate::source::{SourceEntry, SourceError, is_under, join_path};
 use crate::spec::{Located, ResourceBlock, Scalar};
+
+/// The label that every node has with its own name.
+const HOST_LABEL: &str = "kubernetes.io/hostname";
 
 pub(super) fn check(context: &mut Context<'_>) {
     declared(context);
     for (name, path) in &context.deployment.spec.volumes {
         match path {
-            Some(path) if context.is_kind() => umbrella(context, name, path),
+            Some(path) if context.is_kind() => umbrella::check(context, name, path),
             Some(path) if !path.value.starts_with('/') => context.push(
                 Finding::new(
                     Code::RelativePathOnKubernetes,
@@ -23,13 +26,18 @@ pub(super) fn check(context: &mut Context<'_>) {
                 .at(&path.place)
                 .help("write the absolute path on the nodes, or leave it empty for a volume of the default class"),
             ),
+            Some(path) if is_used(context, &name.value) => node_local(context, name, path),
             None if context.is_kind() && is_used(context, &name.value) => context.push(
                 Finding::new(
                     Code::EphemeralVolume,
                     format!("volume `{}` has no path: its data dies with the cluster", name.value),
                 )
                 .at(&name.place)
-                .help(format!("give it a path on the host: `{}: /srv/kind/{}`", name.value, name.value)),
+                .help(format!(
+                    "give it a path on the host: `{}: {}`",
+                    name.value,
+                    better_path(context, &name.value)
+                )),
             ),
             _ => {}
         }
@@ -39,6 +47,33 @@ pub(super) fn check(context: &mut Context<'_>) {
     configmaps(context);
     amounts(context);
     sizes(context);
+}
+
+/// A path of the nodes is a place of its own on each of them.
+fn node_local(context: &mut Context<'_>, name: &Located<String>, path: &Located<String>) {
+    let affinities = &context.deployment.spec.node_affinities;
+    if affinities.len() == 1 && affinities.iter().any(|entry| entry.key.value == HOST_LABEL) {
+        return;
+    }
+    context.push(
+        Finding::new(
+            Code::NodeLocalVolume,
+            format!(
+                "volume `{}` is `{}` of whatever node its pod is on: with several nodes each must provide it",
+                name.value, path.value
+            ),
+        )
+        .at(&path.place)
+        .about(name.value.clone())
+        .help(format!("keep its pods on one node: `node-affinities: [{{label: {HOST_LABEL}, value: NODE}}]`"))
+        .help("or leave the path empty for a volume of the cluster's default class"),
+    );
+}
+
+/// A path of its own for a volume, under the umbrella.
+fn better_path(context: &Context<'_>, volume: &str) -> String {
+    let root = context.deployment.spec.kind_mount_root.as_ref().map_or("/srv/kind", |root| root.value.as_str());
+    join_path(root, &format!("{}/{volume}", context.source.name))
 }
 
 fn is_used(context: &Context<'_>, name: &str) -> bool {
@@ -83,74 +118,6 @@ fn unlisted(context: &mut Context<'_>, compose: &ComposeFile) {
             .help(format!("add `{name}:` there; a path on the host begins with `./` or `/`"));
             context.push_new_rule(finding);
         }
-    }
-}
-
-/// A volume's host path against the umbrella mount.
-fn umbrella(context: &mut Context<'_>, name: &Located<String>, path: &Located<String>) {
-    let Some(root) = &context.deployment.spec.kind_mount_root else { return };
-    let directory = &context.source.directory;
-    if !path.value.starts_with('/') {
-        let resolved = join_path(directory, &path.value);
-        if directory.starts_with('/') && !is_under(&resolved, &root.value) {
-            let inside = join_path(&root.value, &format!("{}/{}", context.source.name, name.value));
-            context.push(
-                Finding::new(
-                    Code::OutsideUmbrella,
-                    format!(
-                        "volume `{}` is in `{resolved}`, outside `kind-mount-root`: it needs a mount of its own",
-                        name.value
-                    ),
-                )
-                .at(&path.place)
-                .label(&root.place, format!("the umbrella is `{}`", root.value))
-                .help(format!("write `{}: {inside}`, which never needs a new cluster", name.value)),
-            );
-        } else if directory.starts_with('/') && is_under(directory, &root.value) {
-            let real = join_path(&root.value, &name.value);
-            let finding = Finding::new(
-                Code::DirectoryUnderUmbrella,
-                format!(
-                    "the deployment directory lies under `kind-mount-root`: laconic-so keeps volume `{}` in `{real}`, \
-                     which every deployment with such a volume shares",
-                    name.value
-                ),
-            )
-            .at(&path.place)
-            .label(&root.place, "the umbrella")
-            .help(format!(
-                "write a path of its own: `{}: {}`",
-                name.value,
-                join_path(&root.value, &format!("{}/{}", context.source.name, name.value))
-            ));
-            context.push_new_rule(finding);
-        }
-        return;
-    }
-    let (looks_under, lies_under) = (path.value.starts_with(root.value.as_str()), is_under(&path.value, &root.value));
-    let normalized = normalize_path(&path.value);
-    let inside = join_path(&root.value, &format!("{}/{}", context.source.name, name.value));
-    if looks_under != lies_under {
-        let (seems, is) = if lies_under { ("outside", "under it") } else { ("under", "outside") };
-        context.push(
-            Finding::new(
-                Code::LooksUnderUmbrella,
-                format!("volume `{}` only looks as if it were {seems} `kind-mount-root`: it is {is}", name.value),
-            )
-            .at(&path.place)
-            .label(&root.place, format!("the umbrella is `{}`", root.value))
-            .help(format!("write `{}`", if lies_under { &normalized } else { &inside })),
-        );
-    } else if !lies_under {
-        context.push(
-            Finding::new(
-                Code::OutsideUmbrella,
-                format!("volume `{}` is outside `kind-mount-root`: it needs a mount of its own", name.value),
-            )
-            .at(&path.place)
-            .label(&root.place, format!("the umbrella is `{}`", root.value))
-            .help(format!("a path such as `{inside}` never needs a new cluster")),
-        );
     }
 }
 
@@ -217,6 +184,7 @@ fn configmaps(context: &mut Context<'_>) {
         }
         let folder =
             super::super::configmap_path(context.deployment, context.source, name, path.as_ref(), context.reader);
+        let is_missing = context.reader.entry(&folder) == Err(SourceError::Missing);
         let problem = match context.reader.entry(&folder) {
             Ok(SourceEntry::Directory(_)) => continue,
             Ok(SourceEntry::File(_)) if path.is_some() && !context.is_laconic_so() => continue,
@@ -227,7 +195,12 @@ fn configmaps(context: &mut Context<'_>) {
         let finding = Finding::new(Code::BindMissing, format!("the source of ConfigMap `{}` {problem}", name.value))
             .at(path.as_ref().map_or(&name.place, |path| &path.place))
             .help(format!("put its files into the folder `{folder}`"));
-        context.push_new_rule(finding);
+        if is_missing {
+            // laconic-so stopped at it too, and an empty ConfigMap would replace the one that runs.
+            context.push(finding);
+        } else {
+            context.push_new_rule(finding);
+        }
     }
 }
 
@@ -274,6 +247,7 @@ fn sizes(context: &mut Context<'_>) {
     collect(&mut sizes, &resources.containers);
     resources.container.values().for_each(|block| collect(&mut sizes, block));
     sizes.extend(resources.volumes.iter().chain(resources.volume.values()));
+    sizes.iter().for_each(|size| thousandths(context, size));
     for compose in context.compose_files() {
         compose.services.iter().for_each(|service| collect(&mut sizes, &service.resources));
     }
@@ -302,6 +276,22 @@ fn sizes(context: &mut Context<'_>) {
             .help(format!("write `{text}B` to mean powers of two in both")),
         );
     }
+}
+
+/// `512m` in a spec: millions of bytes to laconic-so, thousandths of one to Kubernetes.
+fn thousandths(context: &mut Context<'_>, size: &Located<Scalar>) {
+    let text = &size.value.text;
+    let Some(number) = text.strip_suffix('m').map(str::trim).filter(|number| number.parse::<f64>().is_ok()) else {
+        return;
+    };
+    let (old, exact) = (format!("{number}·10^6 bytes"), format!("{number} thousandths of a byte"));
+    let (here, there, other) =
+        if context.is_laconic_so() { (old, exact, "compose") } else { (exact, old, "laconic-so") };
+    context.push(
+        Finding::new(Code::AmbiguousSize, format!("`{text}` is {here} here, and {there} in the `{other}` dialect"))
+            .at(&size.place)
+            .help(format!("write `{number}MB` to mean millions of bytes in both")),
+    );
 }
 
 fn collect<'a>(sizes: &mut Vec<&'a Located<Scalar>>, block: &'a ResourceBlock) {

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::code::Code;
-use crate::compose::{Command, Service, interpolate, interpolate_whole};
+use crate::compose::{Command, Service, interpolate, interpolate_whole, marked_names, secret_is_blank};
 use crate::finding::Finding;
 use crate::place::Place;
 
@@ -18,9 +18,10 @@ pub(super) fn check(context: &mut Context<'_>) {
 
 /// Variables that are not set. Ports and volumes were looked at when they were read.
 fn variables(context: &mut Context<'_>, service: &Service, lookup: &dyn Fn(&str) -> Option<String>) {
+    let marked = context.lookup_marked();
     let mut judge = |text: &str, place: &Place| {
         let (_, findings) =
-            if context.is_laconic_so() { interpolate_whole(text, lookup) } else { interpolate(text, lookup) };
+            if context.is_laconic_so() { interpolate_whole(text, lookup) } else { interpolate(text, &marked) };
         context.findings.extend(findings.into_iter().map(|finding| finding.at(place)));
     };
     for (name, value) in &service.environment {
@@ -33,12 +34,15 @@ fn variables(context: &mut Context<'_>, service: &Service, lookup: &dyn Fn(&str)
         // Nothing else is ever replaced there.
         return;
     }
-    let mut judge = |text: &str, place: &Place| {
-        context.findings.extend(interpolate(text, lookup).1.into_iter().map(|finding| finding.at(place)));
-    };
-    for text in service.image.iter().chain(&service.user).chain(&service.working_dir).chain(&service.env_files) {
-        judge(&text.value, &text.place);
+    let files = service.env_files.iter().map(|file| &file.path);
+    for text in service.image.iter().chain(&service.user).chain(&service.working_dir).chain(files) {
+        let (value, findings) = interpolate(&text.value, &marked);
+        context.findings.extend(findings.into_iter().map(|finding| finding.at(&text.place)));
+        context.findings.extend(marked_names(&value).map(|name| secret_is_blank(name, &text.place)));
     }
+    let mut judge = |text: &str, place: &Place| {
+        context.findings.extend(interpolate(text, &marked).1.into_iter().map(|finding| finding.at(place)));
+    };
     for command in service.command.iter().chain(&service.entrypoint) {
         match command {
             Command::Text(text) => judge(&text.value, &text.place),
