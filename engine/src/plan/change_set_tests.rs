@@ -207,3 +207,13 @@ fn what_goes_is_told_of_and_stays() {
     let codes: Vec<String> = plan.findings.iter().map(|finding| finding.code.to_string()).collect();
     assert_eq!(codes, ["LAC409", "LAC805"]);
 }
+
+/// What is new is a change of everything in it.
+#[test]
+fn a_new_deployment_has_its_content_in_the_id() {
+    let new = |copy: &Copy, spec: &str| {
+        plan_against(&[], PlanInput::new(Mode::Apply, vec![compiled(copy, spec, COMPOSE)])).change_id
+    };
+    assert_eq!(new(&server(), SPEC), new(&pull_request(), SPEC));
+    assert_ne!(new(&server(), SPEC), new(&server(), &SPEC.replace("info", "debug")));
+}
