@@ -201,6 +201,13 @@ async fn a_cluster_is_made_as_asked_and_is_gone_when_deleted() {
     assert!(matches!(&taken, EnactError::Refused(text) if text.starts_with(&expected)), "{taken}");
     assert_eq!(docker(&["ps", "--all", "--quiet", "--filter", "name=laconic-second"]), "");
 
+    // An image that only this host's Docker has.
+    let built_here = "example.com/built-here:1";
+    docker(&["tag", "laconic-testbed/workload:1", built_here]);
+    let images = || docker(&["exec", &bed.node(), "ctr", "--namespace=k8s.io", "images", "list", "--quiet"]);
+    assert!(!images().contains(built_here), "nobody loaded it yet");
+    bed.host.load_image(&bed.name, built_here).await.unwrap();
+    assert!(images().contains(built_here), "{}", images());
     let missing = bed.host.load_image(&bed.name, "laconic-testbed/no-such:1").await.unwrap_err();
     assert!(matches!(missing, KindError::NotPresentLocally { .. }), "{missing}");
 

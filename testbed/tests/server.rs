@@ -1,5 +1,7 @@
 //! The test bed's own servers do what they promise.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
@@ -95,12 +97,26 @@ async fn users_have_the_rights_that_are_bound_to_them() {
 
     for user in [User::new("alice"), User::new("bob").group("readers")] {
         let objects: Api<ConfigMap> = Api::namespaced(server.client(&user).await, &namespace);
-        objects.get("one").await.unwrap();
+        allowed(&objects).await;
         let denied = objects.delete("one", &DeleteParams::default()).await.unwrap_err();
         assert_eq!(code(&denied), Some(403), "{denied}");
     }
     let objects: Api<ConfigMap> = Api::namespaced(server.client("mallory").await, &namespace);
     assert_eq!(code(&objects.get("one").await.unwrap_err()), Some(403));
+}
+
+/// Waits until the server's authorizer has heard of the binding.
+async fn allowed(objects: &Api<ConfigMap>) {
+    let begun = std::time::Instant::now();
+    loop {
+        match objects.get("one").await {
+            Ok(_) => return,
+            Err(error) if code(&error) == Some(403) && begun.elapsed() < Duration::from_secs(60) => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 #[tokio::test]

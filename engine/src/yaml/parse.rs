@@ -74,7 +74,8 @@ pub fn parse<'t>(file: &Arc<str>, text: &'t str) -> (Option<Node<'t>>, Vec<Findi
     let is_whole = builder.run();
     let Builder { root, mut findings, .. } = builder;
     findings.sort_by(|a, b| a.place.cmp(&b.place));
-    (root.filter(|_| is_whole), findings)
+    // A file that says `~`, or names nothing (`&anchor`), is as empty as one without a word.
+    (root.filter(|root| is_whole && !root.is_null()), findings)
 }
 
 /// A collection whose end has not come yet.

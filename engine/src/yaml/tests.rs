@@ -290,3 +290,13 @@ fn the_nearest_word_is_offered_only_when_near() {
     assert_eq!(nearest("volume", &known), Some("volumes"));
     assert_eq!(nearest("privileged", &known), None);
 }
+
+#[test]
+fn a_file_that_holds_nothing_is_empty() {
+    for text in ["", "# only this\n", "~", "null\n", "&a", "&?", "---\n...\n"] {
+        let (node, findings) = parse(&"f.yml".into(), text);
+        assert!(node.is_none() && findings.is_empty(), "{text:?}: {node:?} {findings:?}");
+    }
+    let (spec, findings) = crate::spec::read_spec(&"spec.yml".into(), "&?");
+    assert!(spec.stack.is_none() && crate::finding::has_errors(&findings), "{findings:?}");
+}
