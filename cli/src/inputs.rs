@@ -178,15 +178,28 @@ fn from_directory(directory: &Path) -> Result<Input> {
     if fs::symlink_metadata(real.join("spec.yml")).is_err() {
         return Err(Problem::NotADeployment { directory: directory.to_owned(), lacks: "spec.yml" });
     }
-    let name = base_name(&real);
     let source = DeploymentSource {
-        name,
+        name: first_name(&real.join("spec.yml"), base_name(&real)),
         directory: real.display().to_string(),
         spec_file: "spec.yml".to_owned(),
         shown_directory: shown(directory),
         layout: Layout::Directory,
     };
     Ok(Input::on_disk(source, real.clone(), vec![real.clone()], Some(real)))
+}
+
+/// The name that a deployment had first, when `moved:` of its spec says that its directory was renamed: state, register
+/// and addresses know it by that.
+fn first_name(spec_file: &Path, name: String) -> String {
+    // Whatever is wrong with the file is said when it is compiled.
+    let Ok(text) = fs::read_to_string(spec_file) else { return name };
+    if !text.contains("moved") {
+        return name;
+    }
+    let (spec, _) = laconic_engine::spec::read_spec(&"spec.yml".into(), &text);
+    let is_volume = |name: &str| spec.volumes.iter().any(|(volume, _)| volume.value == name);
+    let entry = spec.moved.iter().find(|(_, to)| to.value == name && !is_volume(&name));
+    entry.map_or(name.clone(), |(from, _)| from.value.clone())
 }
 
 /// The directory as findings name it: as it was given; nothing for the one we are in.

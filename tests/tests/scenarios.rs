@@ -209,6 +209,7 @@ fn run(script: &str) -> String {
                 fs::write(&path, text.replacen(&from, &to, 1)).unwrap();
             }
             ["write", file, text] => fs::write(work.join(file), text.replace("\\n", "\n")).unwrap(),
+            ["move", from, to] => fs::rename(work.join(from), work.join(to)).unwrap(),
             ["remove", path] => match work.join(path) {
                 path if path.is_dir() => fs::remove_dir_all(path).unwrap(),
                 path => fs::remove_file(path).unwrap(),

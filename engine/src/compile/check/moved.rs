@@ -1,4 +1,4 @@
-//! Renamed volumes. A Kubernetes object cannot be renamed and the bytes of a claim cannot move to another one, so a
+//! Renamed volumes and deployments. A Kubernetes object cannot be renamed and the bytes of a claim cannot move to another one, so a
 //! volume that `moved:` renames keeps the objects, and the address, of its first name.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,11 @@ type Names<'a> = (&'a Located<String>, &'a Located<String>);
 /// What is wrong with `moved:`.
 pub(super) fn check(context: &mut Context<'_>) {
     let spec = &context.deployment.spec;
-    let entries: Vec<Names<'_>> = spec.moved.iter().map(|(from, to)| (from, to)).collect();
+    let is_volume = |name: &str| spec.volumes.iter().any(|(volume, _)| volume.value == name);
+    // An entry that renames the deployment; whoever found its files took its first name from it.
+    let is_deployment = |(from, to): &Names<'_>| from.value == context.source.name && !is_volume(&to.value);
+    let all = spec.moved.iter().map(|(from, to)| (from, to));
+    let entries: Vec<Names<'_>> = all.filter(|entry| !is_deployment(entry)).collect();
     for (index, (from, to)) in entries.iter().enumerate() {
         let earlier = entries.get(..index).unwrap_or_default();
         let (old, new) = (from.value.as_str(), to.value.as_str());
