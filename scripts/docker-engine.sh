@@ -78,10 +78,14 @@ run() {
   # shellcheck disable=SC2016 # it is a command
   [ -x "${LACONIC_TESTBED_DOCKER:-}/engine/dockerd" ] ||
     fail 'LACONIC_TESTBED_DOCKER does not name a folder with an engine' 'docker engine: `scripts/testbed-kind.sh` makes one'
+  # One after the other: who looks whether another engine is dead holds that one's lock for a moment.
+  exec 8>>"$(dirname "$LACONIC_TESTBED_DOCKER")/.starting"
+  flock 8
   remove_dead
   mkdir -p "$root/shared"
   exec 9>>"$root/lock"
-  flock --nonblock 9 || fail "one runs already in $root"
+  flock --timeout 5 9 || fail "one runs already in $root"
+  exec 8>&-
   rm -f "$root/ready"
   # A command in the background has SIGINT ignored; `inside` gives it back to the user's command. The parent's death
   # ends unshare, and unshare's death ends everything.

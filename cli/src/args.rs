@@ -1,5 +1,6 @@
 //! The command line.
 
+mod looking;
 mod making;
 
 use std::path::PathBuf;
@@ -7,6 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use looking::{
+    GraphArgs, GraphFormat, RenderArgs, RenderFormat, RenderScope, SchemaFile, ShowArgs, ValidateArgs, ValidateFormat, WhyArgs,
+};
 pub use making::{
     DeployArgs, DeployCommand, DeployTo, DialectChoice, FaultKind, PolicyCommand, PortRecipe, SimulateArgs,
     SimulateCommand, StateArgs, StateCommand,
@@ -122,39 +126,6 @@ pub enum Command {
     /// Print the reference page of spec.yml
     #[command(hide = true)]
     SpecReference,
-}
-
-/// Arguments of `validate`.
-#[derive(Debug, Args)]
-pub struct ValidateArgs {
-    /// Fail on warnings too
-    #[arg(long)]
-    pub strict: bool,
-    /// The format of the answer
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<ValidateFormat>,
-}
-
-/// The formats of `validate`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ValidateFormat {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-    /// For code scanning: SARIF 2.1.0.
-    Sarif,
-    /// Annotations of a GitHub workflow.
-    Github,
-}
-
-/// A file that has a schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SchemaFile {
-    /// spec.yml
-    Spec,
-    /// laconic.yml
-    Laconic,
 }
 
 /// The consents, each naming its object.
@@ -323,81 +294,6 @@ pub struct ImportArgs {
     /// What is shown.
     #[command(flatten)]
     pub showing: Showing,
-}
-
-/// Arguments of `show`.
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// A plan that `plan --out` saved; without it, the state is shown
-    #[arg(value_name = "PLANFILE")]
-    pub plan_file: Option<PathBuf>,
-    /// What is shown.
-    #[command(flatten)]
-    pub showing: Showing,
-}
-
-/// The formats of a graph.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum GraphFormat {
-    /// Graphviz.
-    #[default]
-    Dot,
-    /// Mermaid.
-    Mermaid,
-}
-
-/// Arguments of `graph`.
-#[derive(Debug, Args)]
-pub struct GraphArgs {
-    /// The graph of a saved plan, instead of the resources of the deployments
-    #[arg(value_name = "PLANFILE")]
-    pub plan_file: Option<PathBuf>,
-    /// The format
-    #[arg(long, value_name = "FORMAT", default_value = "dot")]
-    pub format: GraphFormat,
-}
-
-/// The formats of rendered objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum RenderFormat {
-    /// YAML documents.
-    #[default]
-    Yaml,
-    /// One JSON List.
-    Json,
-}
-
-/// Whose objects are rendered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum RenderScope {
-    /// All.
-    #[default]
-    All,
-    /// Those of the deployments.
-    Deployment,
-    /// Those that the deployments of a cluster share.
-    Cluster,
-}
-
-/// Arguments of `render`.
-#[derive(Debug, Args)]
-pub struct RenderArgs {
-    /// Whose objects: those of the deployments, of their clusters, or all
-    #[arg(long, value_name = "SCOPE", default_value = "all")]
-    pub scope: RenderScope,
-    /// The format
-    #[arg(long, short = 'o', value_name = "FORMAT", default_value = "yaml")]
-    pub output: RenderFormat,
-    /// Print the kind configuration of the cluster instead
-    #[arg(long)]
-    pub kind_config: bool,
-}
-
-/// Arguments of `why`.
-#[derive(Debug, Args)]
-pub struct WhyArgs {
-    /// The resource's address, as plans print it
-    pub address: String,
 }
 
 /// Parses `90`, `90s`, `5m`, `1h`, `1m30s`.

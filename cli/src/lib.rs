@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod dry_running;
 pub mod error;
 pub mod inputs;
+mod node_ports;
 pub mod output;
 pub mod plan_file;
 pub mod planning;

@@ -11,10 +11,10 @@ use laconic_engine::source::{SourceReader as _, join_path};
 use laconic_engine::spec::{Dialect, read_config_env, read_stack};
 use serde_json::Value;
 
-use super::node_ports::{NODE_PORTS, NodePorts};
 use crate::args::{DeployTo, PortRecipe};
 use crate::error::{Exit, Problem, Result, file};
 use crate::inputs::find_stack;
+use crate::node_ports::{NODE_PORTS, NodePorts};
 use crate::session::Session;
 use crate::sources::DiskSources;
 use crate::view::finding::{Texts, all_with_source};

@@ -9,7 +9,6 @@ mod drift;
 mod findings_reference;
 mod graph;
 mod import;
-mod node_ports;
 mod plan;
 mod render;
 mod schema;

@@ -72,9 +72,11 @@ fn value(kind: &Kind, or_nothing: bool) -> Value {
         Kind::Scalar => typed(&["string", "number", "boolean"]),
         Kind::OptionalScalar => json!({"type": ["string", "number", "boolean", "null"]}),
         Kind::OptionalText => json!({"type": ["string", "number", "null"]}),
-        Kind::Pattern(pattern, _) => {
+        Kind::Pattern(pattern, shape) => {
             let mut schema = typed(&["string"]);
             schema["pattern"] = (*pattern).into();
+            // Editors show it instead of the expression; everybody else takes no notice of it.
+            schema["patternErrorMessage"] = format!("write {shape}").into();
             schema
         }
         Kind::Word(words) => {
