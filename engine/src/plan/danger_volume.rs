@@ -71,7 +71,9 @@ pub fn volumes(judgement: &Judgement<'_>, forecast: &[VolumeForecast], findings:
                     Finding::new(Code::VolumeRenamed, message)
                         .about(&name)
                         .help(format!("if it was renamed, give the new one the same path: `{}: {old}`", like.volume))
-                        .lifted_by(consent),
+                        // Nothing is lost, so nothing has to be consented to; a consent here would be asked for anew by
+                        // an apply that was interrupted after the other volume's claim was gone.
+                        .as_severity(Severity::Warning),
                 );
             }
             (VolumeVerdict::LeftBehind, VolumeReason::PathChanged(new)) => {
