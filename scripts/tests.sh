@@ -38,17 +38,18 @@ group() {
 }
 # What a group has to say of its failures: those that cargo lists, else its last lines. The causes come last and short.
 failures() {
-  local listed
-  listed=$(awk '/^failures:$/ { listing = 1 } listing; /^test result:/ { listing = 0 }' "$1")
-  printf '%s\n' "${listed:-$(cat "$1")}" | tail -n 80
-  grep -A 2 'panicked at' "$1" | cut -c 1-160 | tail -n 12 || true
+  local said listed
+  said=$(cat "$1")
+  listed=$(awk '/^failures:$/ { listing = 1 } listing; /^test result:/ { listing = 0 }' <<<"$said")
+  tail -n 80 <<<"${listed:-$said}"
+  grep -A 2 'panicked at' <<<"$said" | cut -c 1-160 | tail -n 12 || true
 }
 if [ "${LACONIC_TESTBED_ENGINE:-own}" = own ]; then
-  group 'journeys' scripts/with-docker.sh "${tests[@]}" "${journeys[@]}"
-  group 'contract' scripts/with-docker.sh "${tests[@]}" "${contract[@]}"
+  group 'journeys' scripts/twice.sh scripts/with-docker.sh "${tests[@]}" "${journeys[@]}"
+  group 'contract' scripts/twice.sh scripts/with-docker.sh "${tests[@]}" "${contract[@]}"
 else
   # One Docker, one port 80: one cluster at a time.
-  group 'on clusters' scripts/with-docker.sh "${tests[@]}" "${journeys[@]}" "${contract[@]}" -- --test-threads=1
+  group 'on clusters' scripts/twice.sh scripts/with-docker.sh "${tests[@]}" "${journeys[@]}" "${contract[@]}" -- --test-threads=1
 fi
 group 'others' "${tests[@]}" "${rest[@]}"
 # A short run: the inputs that are kept, and some seconds of new ones.
@@ -59,5 +60,12 @@ for index in "${!running[@]}"; do wait "${running[index]}" || failed+=("${names[
 for name in "${failed[@]}"; do
   printf '\n[%s] FAILED:\n' "$name"
   failures "$logs/$name"
+done
+# Nobody shall overlook what failed at first.
+for name in "${names[@]}"; do
+  if grep -q '^SECOND ATTEMPT' "$logs/$name"; then
+    printf 'WARNING: [%s] needed a second attempt; what failed in the first:\n' "$name"
+    failures <(sed '/^SECOND ATTEMPT/,$d' "$logs/$name")
+  fi
 done
 [ ${#failed[@]} -eq 0 ]
