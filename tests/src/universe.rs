@@ -46,6 +46,8 @@ pub struct Request {
     pub import: bool,
     /// Whether the changes are not tried on the servers before they are made.
     pub untried: bool,
+    /// Whether the cluster is not touched.
+    pub skip_cluster: bool,
 }
 
 /// What came of a run.
@@ -111,6 +113,7 @@ impl Universe {
         input.consents.clone_from(&request.consents);
         input.replace.clone_from(&request.replace);
         input.offline = request.offline;
+        input.skip_cluster = request.skip_cluster;
         input.simulated = true;
         for scope in input.scopes() {
             input.states.insert(scope.clone(), self.store.load(&scope).unwrap());

@@ -26,6 +26,7 @@ pub fn run(session: &Session, arguments: &ApplyArgs) -> Result<Exit> {
     let wanted = Wanted {
         mode: Mode::Apply,
         offline: false,
+        sizes: false,
         consents: counting(given.clone(), session, bound),
         planning: &arguments.planning,
         command: "apply",

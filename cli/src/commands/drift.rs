@@ -18,8 +18,14 @@ use crate::view::{drift_text, plan_json};
 /// Runs it.
 pub fn run(session: &Session) -> Result<Exit> {
     let planning = Planning::default();
-    let wanted =
-        Wanted { mode: Mode::Apply, offline: false, consents: BTreeSet::new(), planning: &planning, command: "drift" };
+    let wanted = Wanted {
+        mode: Mode::Apply,
+        offline: false,
+        sizes: false,
+        consents: BTreeSet::new(),
+        planning: &planning,
+        command: "drift",
+    };
     let planned = make(session, &wanted)?;
     let plan = &planned.plan;
     // In the middle of an apply everything has "changed".

@@ -16,6 +16,7 @@ pub fn run(session: &Session, arguments: &PlanArgs) -> Result<Exit> {
     let wanted = Wanted {
         mode: if arguments.destroy { Mode::Destroy } else { Mode::Apply },
         offline: arguments.offline,
+        sizes: arguments.showing.forecast,
         // Nothing happens here, so that a consent may be tried out.
         consents: consents(&arguments.planning.consents),
         planning: &arguments.planning,
