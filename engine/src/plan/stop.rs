@@ -177,15 +177,6 @@ pub fn stopped_entry(input: &PlanInput, target: &Target, name: &str) -> Option<T
     Some(entry)
 }
 
-/// Whether the data of a volume is on the host since its deployment was stopped, and is found there by the next start.
-#[must_use]
-pub fn waits(input: &PlanInput, target: &Target, deployment: &str, volume: &str, storage: &VolumeStorage) -> bool {
-    let register = target.kind_cluster().and_then(|cluster| input.states.get(&Scope::cluster(cluster)));
-    let tenant = register.and_then(|register| register.tenants.get(deployment)).filter(|tenant| tenant.stopped);
-    matches!(storage, VolumeStorage::Host(_))
-        && tenant.is_some_and(|tenant| tenant.volumes.get(volume) == Some(storage))
-}
-
 /// Whether nothing is recorded of a deployment but what a stop leaves.
 #[must_use]
 pub fn is_left_by_stop(state: &State) -> bool {
