@@ -44,6 +44,8 @@ pub struct Request {
     pub offline: bool,
     /// What goes beside the workloads, when the deployments are to be stopped.
     pub stop: Option<StopOptions>,
+    /// The part that is planned, if it is not all.
+    pub targets: Option<BTreeSet<Address>>,
     /// Whether the clusters are never touched.
     pub skip_cluster: bool,
     /// Whether what exists is taken into state.
@@ -118,6 +120,7 @@ impl Universe {
         input.offline = request.offline;
         input.stop = request.stop.unwrap_or_default();
         input.skip_cluster = request.skip_cluster;
+        input.targets.clone_from(&request.targets);
         input.simulated = true;
         for scope in input.scopes() {
             input.states.insert(scope.clone(), self.store.load(&scope).unwrap());
