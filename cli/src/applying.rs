@@ -7,8 +7,8 @@ use std::sync::Arc;
 use laconic_engine::address::{Address, ResourceType, Scope};
 use laconic_engine::apply::drive::scopes;
 use laconic_engine::apply::{
-    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, ObserveRequest, Outcome, Provider, StateStore, Stop, drive,
-    moved_on,
+    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, ObserveRequest, Outcome, Provider, RecreatePorts,
+    StateStore, Stop, drive, moved_on,
 };
 use laconic_engine::code::Code;
 use laconic_engine::finding::Consent;
@@ -27,7 +27,7 @@ use crate::view::outcome::Ending;
 use crate::view::plan_text::{plan_text, plan_text_in_short, short_id};
 use crate::view::progress::Progress;
 use crate::view::{events_json, outcome};
-use crate::wire::{self, Host, LocalStore};
+use crate::wire::{self, Host, LocalStore, MemoryVault};
 
 /// Fewer characters of an id name no plan.
 const SHORTEST_ID: usize = 8;
@@ -188,7 +188,8 @@ fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>
     let copy = wire::rehearsal_store(&store, states.into_values())?;
     session.output.remark("Rehearsal on a simulated copy: nothing is changed.\n");
     let secrets = Secrets { store: &store, keys: Missing::LeaveOut, values: Missing::ThrowAway, kept: BTreeSet::new() };
-    let end = run(session, order, &host, &copy, &SimulatedClock::default(), &secrets);
+    let ports = RecreatePorts { rescue: &host, vault: &MemoryVault::default() };
+    let end = run(session, order, (&host, ports), &copy, &SimulatedClock::default(), &secrets);
     session.output.remark("This was a rehearsal: nothing was changed.\n");
     match end {
         // That what was begun is recorded is true of an apply only.
@@ -236,7 +237,8 @@ fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
     };
     let kept = recorded_secrets(&order.plan, &store)?;
     let secrets = Secrets { store: &store, keys: Missing::Make, values, kept };
-    run(session, order, order.host.provider(), &store, clock.as_ref(), &secrets)
+    let ports = RecreatePorts { rescue: order.host.rescue(), vault: &session.wire.vault() };
+    run(session, order, (order.host.provider(), ports), &store, clock.as_ref(), &secrets)
 }
 
 /// How a run comes by its secrets.
@@ -303,7 +305,8 @@ fn lock(plan: &Plan, store: &LocalStore) -> Result<Vec<Box<dyn LockGuard>>> {
         Mode::Destroy => "destroy",
         Mode::Import => "import",
     };
-    let changed: BTreeSet<&Scope> = plan.changes.iter().map(|change| &change.address.scope).collect();
+    let recreated: Vec<Scope> = plan.recreates.iter().map(|recreate| recreate.address().scope).collect();
+    let changed: BTreeSet<&Scope> = plan.changes.iter().map(|change| &change.address.scope).chain(&recreated).collect();
     let mut wanted: BTreeMap<Scope, LockMode> =
         plan.deployments.iter().map(|name| (Scope::deployment(name), LockMode::Exclusive)).collect();
     let mut all = scopes(plan);
@@ -347,7 +350,7 @@ pub fn check_states(plan: &Plan, store: &LocalStore) -> Result<()> {
 fn run(
     session: &Session,
     order: &Order<'_>,
-    provider: &dyn Provider,
+    (provider, ports): (&dyn Provider, RecreatePorts<'_>),
     store: &dyn StateStore,
     clock: &dyn Clock,
     how: &Secrets<'_>,
@@ -367,6 +370,7 @@ fn run(
         clock,
         secrets: &secrets,
         fingerprinters: &fingerprinters,
+        recreate: Some(ports),
         options: ApplyOptions {
             parallelism: usize::from(order.carrying.parallelism),
             wait: !order.carrying.no_wait,

@@ -97,6 +97,8 @@ impl Problem {
             }
             Self::Incomplete { .. } => "not everything was done".to_owned(),
             Self::UnknownAddress { address, .. } => format!("`{address}` is not the address of anything here"),
+            Self::UnknownVolume { name, .. } => format!("`{name}` is no volume of the deployments here"),
+            Self::Vault(error) => error.to_string(),
             Self::ManyClusters { clusters } => {
                 format!("several kind clusters run ({}) and the deployment names none", clusters.join(", "))
             }
@@ -215,6 +217,14 @@ impl Problem {
             Self::Apply(ApplyError::Unseen(_)) => {
                 vec!["nothing was done; run it again when the cluster can be looked at".to_owned()]
             }
+            Self::UnknownVolume { known, .. } => vec![format!(
+                "--rescue-volume names a volume as DEPLOYMENT/VOLUME; these are known: {}",
+                known.join(", ")
+            )],
+            Self::Vault(error) => vec![format!(
+                "restore it with its key from a backup; or, if what it holds can be done without, remove {}",
+                error.place
+            )],
             Self::ManyClusters { .. } => {
                 vec!["name one with `--cluster-id`, or with `kind-cluster-name:` in the spec".to_owned()]
             }

@@ -13,5 +13,6 @@ mod kill;
 mod page;
 mod printed;
 mod reasons;
+mod recreate;
 mod shared_cluster;
 mod trouble;

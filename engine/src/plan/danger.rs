@@ -10,19 +10,26 @@ use crate::plan::change::{Action, Reason};
 use crate::plan::decide::Presence;
 use crate::plan::document::{BlastRadius, VolumeForecast};
 use crate::plan::planner::{Judged, Judgement};
+use crate::plan::recreate::Recreate;
 use crate::plan::survey::{Belief, identity_state};
 use crate::resource::{Target, UnknownReason};
 
 /// Every danger of a plan.
 #[must_use]
-pub fn dangers(judgement: &Judgement<'_>, forecast: &[VolumeForecast], radius: &[BlastRadius]) -> Vec<Finding> {
+pub fn dangers(
+    judgement: &Judgement<'_>,
+    forecast: &[VolumeForecast],
+    radius: &[BlastRadius],
+    recreates: &[Recreate],
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     identity(judgement, &mut findings);
     crate::plan::danger_ownership::ownership(judgement, &mut findings);
-    crate::plan::danger_cluster::cluster(judgement, radius, &mut findings);
+    crate::plan::danger_cluster::cluster(judgement, radius, recreates, &mut findings);
+    crate::plan::transaction::unfinished(judgement, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
-    secrets(judgement, &mut findings);
+    secrets(judgement, recreates, &mut findings);
     state(judgement, &mut findings);
     crate::plan::danger_unseen::unlisted(judgement, &mut findings);
     findings
@@ -264,7 +271,7 @@ fn caddy(address: &Address, judged: &Judged<'_>, findings: &mut Vec<Finding>) {
     );
 }
 
-fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+fn secrets(judgement: &Judgement<'_>, recreates: &[Recreate], findings: &mut Vec<Finding>) {
     let input = judgement.input;
     let mut unset: BTreeSet<(String, String)> = BTreeSet::new();
     for (address, judged) in &judgement.resources {
@@ -297,7 +304,11 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .lifted_by(Consent::DataLoss(name)),
             );
         }
-        if let Some(desired) = judged.item.desired.filter(|_| !input.offline) {
+        let key = judged.item.desired.map(crate::resource::Resource::key);
+        // What is kept in the vault comes back from there.
+        let is_kept =
+            key.is_some_and(|key| recreates.iter().any(|one| one.target == *judged.item.target && one.keeps(&key)));
+        if let Some(desired) = judged.item.desired.filter(|_| !input.offline && !is_kept) {
             for source in desired.attributes.sources() {
                 let is_generated = matches!(source, crate::secret::SecretSource::Generated { .. });
                 let is_told = |path: &str| {

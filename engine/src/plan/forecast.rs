@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{Address, ResourceType, Scope};
 use crate::plan::Mode;
 use crate::plan::change::Action;
-use crate::plan::decide::Presence;
+use crate::plan::decide::{ClusterFate, Presence};
 use crate::plan::document::{VolumeForecast, VolumeReason, VolumeVerdict};
 use crate::plan::planner::Judgement;
 use crate::resource::Target;
@@ -39,9 +39,30 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
             }
         }
     }
+    forecasts.extend(still_in_vaults(judgement, &seen));
     forecasts.sort_by(|left, right| {
         (left.verdict, &left.deployment, &left.volume).cmp(&(right.verdict, &right.deployment, &right.volume))
     });
+    forecasts
+}
+
+/// The volumes of other deployments that an interrupted recreate did not bring back yet, on clusters that are there again.
+fn still_in_vaults(judgement: &Judgement<'_>, seen: &BTreeSet<&str>) -> Vec<VolumeForecast> {
+    let mut forecasts = Vec::new();
+    for (cluster, contents) in &judgement.input.vaults {
+        let target = Target::Kind(cluster.clone());
+        if judgement.fates.contains_key(&target) {
+            continue;
+        }
+        for kept in contents.volumes.iter().filter(|kept| !seen.contains(kept.deployment.as_str())) {
+            let tenant = registered_tenant(judgement, &target, &kept.deployment);
+            let Some(storage) = tenant.and_then(|tenant| tenant.volumes.get(&kept.volume)) else { continue };
+            let (deployment, volume) = (&kept.deployment, &kept.volume);
+            if crate::plan::transaction::is_rescued(judgement, &target, deployment, volume) {
+                forecasts.push(judge_volume(judgement, &target, deployment, volume, Some(storage), Some(storage)));
+            }
+        }
+    }
     forecasts
 }
 
@@ -144,7 +165,11 @@ fn judge_volume(
     let claim_goes = matches!(action, Action::Delete | Action::Replace);
     let cluster_goes = judgement.fates.get(target);
     let is_taken_over = action == Action::Import;
+    let is_rescued = will.is_some() && crate::plan::transaction::is_rescued(judgement, target, deployment, volume);
+    let is_back = is_rescued && !matches!(cluster_goes, Some(ClusterFate::Replaced(_)));
     let (verdict, because) = match (was, will) {
+        // Its cluster is gone already, and its bytes are not.
+        _ if is_back => (VolumeVerdict::Kept, VolumeReason::Rescued),
         (None, Some(_)) if is_taken_over => (VolumeVerdict::Kept, VolumeReason::Untouched),
         (None, _) => (VolumeVerdict::New, VolumeReason::Created),
         (Some(VolumeStorage::Host(old)), Some(VolumeStorage::Host(new))) if old != new => {
@@ -155,6 +180,9 @@ fn judge_volume(
         }
         (Some(VolumeStorage::Host(_)), _) if claim_goes || cluster_goes.is_some() => {
             (VolumeVerdict::Kept, VolumeReason::OnHost)
+        }
+        (Some(VolumeStorage::Overlay), Some(VolumeStorage::Overlay)) if is_rescued => {
+            (VolumeVerdict::Kept, VolumeReason::Rescued)
         }
         (Some(VolumeStorage::Overlay), _) if cluster_goes.is_some() => {
             (VolumeVerdict::Lost, VolumeReason::OverlayDiesWithCluster)

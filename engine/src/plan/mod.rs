@@ -26,12 +26,15 @@ pub mod identify;
 pub mod ignored;
 pub mod input;
 pub mod lint;
+pub mod pending_edits;
 pub mod planner;
 pub mod prepare;
+pub mod recreate;
 pub mod register;
 pub mod rollout;
 pub mod stray;
 pub mod survey;
+pub mod transaction;
 
 pub use base::plan_against;
 pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Reason};
@@ -45,3 +48,7 @@ pub use dry_run::{Deviation, DryRunOutcome, DryRunRequest, dry_run_request};
 pub use input::{PlanInput, Requirements};
 pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};
+pub use recreate::{
+    QuiesceReason, QuiescedWorkload, Recreate, RecreateCourse, RecreatePhase, RescuedVolume, SecretReturn,
+    VaultedSecret,
+};

@@ -9,6 +9,7 @@ mod enact_fact;
 mod observe;
 mod reach;
 mod readiness;
+mod rescue;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

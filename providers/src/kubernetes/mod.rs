@@ -14,6 +14,7 @@ mod observe;
 pub(crate) mod path;
 pub(crate) mod readiness;
 mod request;
+pub(crate) mod rescue;
 pub(crate) mod server;
 mod strategy;
 
