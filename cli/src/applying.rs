@@ -16,6 +16,7 @@ use laconic_engine::plan::{Consulted, Mode, Plan};
 use laconic_engine::resource::{Target, World};
 use laconic_engine::secret::{SecretSource, SecretValues, sources};
 use laconic_engine::state::State;
+use laconic_engine::vault::Vault;
 
 use crate::args::{Carrying, Showing};
 use crate::clock::{SimulatedClock, SystemClock};
@@ -363,6 +364,7 @@ fn run(
     secrets.extend(secret_values::values(&kept, &places, Missing::LeaveOut)?);
     let fingerprinters = secret_values::fingerprinters(&places, how.keys)?;
     let stop = Arc::new(Stop::default());
+    let vault = ports.vault;
     let apply = Apply {
         plan: &order.plan,
         provider,
@@ -410,12 +412,19 @@ fn run(
         let ending = Ending::of(&order.plan, rehearsed, &outcome);
         output.print(&format!("\n{}", outcome::report(&outcome, ending, output.palette)))?;
     }
-    end(&outcome)
+    end(&outcome, kept_vaults(&order.plan, vault))
 }
 
-fn end(outcome: &Outcome) -> Result<Exit> {
+/// Where the vaults are of recreates that did not end.
+fn kept_vaults(plan: &Plan, vault: &dyn Vault) -> Vec<String> {
+    let clusters = plan.recreates.iter().map(|recreate| &recreate.cluster);
+    let kept = clusters.filter(|cluster| matches!(vault.contents(cluster), Ok(Some(_)) | Err(_)));
+    kept.map(|cluster| vault.place(cluster)).collect()
+}
+
+fn end(outcome: &Outcome, vaults: Vec<String>) -> Result<Exit> {
     if outcome.is_complete() && !outcome.stale {
         return Ok(Exit::Done);
     }
-    Err(Problem::Incomplete { stale: outcome.stale, stopped: outcome.stopped })
+    Err(Problem::Incomplete { stale: outcome.stale, stopped: outcome.stopped, vaults })
 }

@@ -244,6 +244,8 @@ pub enum Problem {
         stale: bool,
         /// Whether the operator stopped it.
         stopped: bool,
+        /// Where what must come back to a cluster is kept meanwhile.
+        vaults: Vec<String>,
     },
     /// An address that names nothing.
     UnknownAddress {

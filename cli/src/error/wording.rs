@@ -204,8 +204,10 @@ impl Problem {
             Self::Apply(ApplyError::Inconsistent(_)) | Self::BrokenPlan { .. } => {
                 vec!["please report it with the output of `laconic plan --json`".to_owned()]
             }
-            Self::Incomplete { .. } => {
-                vec!["run it again: what was begun is recorded and is brought to its end".to_owned()]
+            Self::Incomplete { vaults, .. } => {
+                let kept = vaults.iter().map(|place| format!("what must come back to the cluster is kept in {place}"));
+                let again = "run it again: what was begun is recorded and is brought to its end".to_owned();
+                kept.chain([again]).collect()
             }
             Self::UnknownAddress { like, .. } if !like.is_empty() => {
                 vec![format!("did you mean {}?", like.join(" or "))]

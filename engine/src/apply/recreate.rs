@@ -168,7 +168,8 @@ impl Phase<'_> {
             let Some(after) = change.after.as_ref().filter(|_| change.target == self.recreate.target) else { continue };
             let Err(missing) = crate::secret::materialize(after, self.apply.secrets) else { continue };
             let copy = contents.secret(&change.key).map(|kept| self.object(&kept.item)).transpose()?;
-            if !copy.is_some_and(|copy| crate::secret::materialize_from(after, &copy, self.apply.secrets).is_some()) {
+            let filled = copy.and_then(|copy| crate::secret::materialize_from(after, &copy, self.apply.secrets));
+            if filled.is_none() {
                 return Err(PhaseFailure::from(format!(
                     "{missing}, and {} needs it; nothing was touched",
                     change.address
