@@ -20,7 +20,9 @@ use serde_json::Value;
 use crate::args::Planning;
 use crate::compiling::{Compiled, compile_or_complain, in_parallel};
 use crate::error::{Problem, Result};
+use crate::everyday::{Everyday, aim};
 use crate::inputs::{Input, Inputs, directories, locate};
+use crate::maintenance;
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
 use crate::view::finding::Texts;
@@ -33,10 +35,14 @@ pub struct Wanted<'a> {
     pub mode: Mode,
     /// Whether nobody is to look at the world.
     pub offline: bool,
+    /// Whether it is to be found out how much is in the volumes.
+    pub sizes: bool,
     /// The consents that count.
     pub consents: BTreeSet<Consent>,
     /// The rest of the command line.
     pub planning: &'a Planning,
+    /// What the commands on one deployment add.
+    pub everyday: Everyday,
     /// The command, for messages.
     pub command: &'static str,
 }
@@ -89,7 +95,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let mut left_out: Vec<String> =
         inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.clone()).collect();
     // Of a repository, the deployments that are here are acted on.
-    let acts = matches!(wanted.command, "apply" | "destroy" | "import");
+    let acts = matches!(wanted.command, "apply" | "destroy" | "stop" | "import");
     let is_nobody = inputs.repository.is_none() || left_out.len() == inputs.len();
     if acts && is_nobody && !left_out.is_empty() {
         return Err(Problem::NoIdentity { command: wanted.command });
@@ -104,6 +110,9 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
         compiled.deployments.retain(|deployment| !left_out.contains(&deployment.name));
         say_left_out(session, &left_out);
     }
+    if wanted.everyday.maintenance {
+        maintenance::stand_in(&inputs, &mut compiled.deployments);
+    }
     let mut directories = directories(&inputs);
     let store = session.wire.store(&directories);
     let mut input = gather(session, &inputs, compiled, wanted, &store)?;
@@ -116,7 +125,8 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
         None => Some(live(session, &input, &directories)),
     };
     if let Some(host) = &host {
-        let request = plan::observe_request(&input);
+        let mut request = plan::observe_request(&input);
+        request.values_mut().for_each(|asked| asked.sizes = wanted.sizes);
         input.world = crate::wire::runtime()?.block_on(host.provider().observe(&request));
     }
     let unseen = unseen(&input);
@@ -241,6 +251,8 @@ fn gather(
     input.inputs_digest = inputs_digest;
     input.simulated = session.wire.is_simulated();
     input.skip_cluster = wanted.planning.skip_cluster_management;
+    input.stop = wanted.everyday.stop;
+    input.rollout = wanted.everyday.rollout.then(laconic_state::timestamp::now);
     input.rerun_jobs = wanted.planning.rerun_jobs;
     input.rescue_volumes = wanted.planning.rescue_volume.iter().cloned().collect();
     input.vaults = vaults(session, &input)?;
@@ -251,6 +263,9 @@ fn gather(
         input.scopes().into_iter().filter(|scope| scope.is_cluster() || !homeless.contains(scope.name())).collect();
     input.states = load_states(store, &scopes)?;
     input.replace = addresses(&wanted.planning.replace, &input)?;
+    if let Some(part) = &wanted.everyday.part {
+        aim(&mut input, part)?;
+    }
     Ok(input)
 }
 

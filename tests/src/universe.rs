@@ -12,7 +12,7 @@ use laconic_engine::code::Code;
 use laconic_engine::compile::{CompiledDeployment, DeploymentSource, Layout, compile};
 use laconic_engine::finding::{Consent, Finding, has_errors};
 use laconic_engine::plan::{
-    Mode, Plan, PlanInput, lint, observe_request, plan, plan_or_requirements, prepare, requirements,
+    Mode, Plan, PlanInput, StopOptions, lint, observe_request, plan, plan_or_requirements, prepare, requirements,
 };
 use laconic_engine::secret::{Fingerprinter, SecretSource, SecretValue, SecretValues, sources};
 use laconic_engine::source::MemorySources;
@@ -45,6 +45,10 @@ pub struct Request {
     pub replace: BTreeSet<Address>,
     /// Whether nobody looks at the world.
     pub offline: bool,
+    /// What goes beside the workloads, when the deployments are to be stopped.
+    pub stop: Option<StopOptions>,
+    /// Whether the clusters are never touched.
+    pub skip_cluster: bool,
     /// Whether what exists is taken into state.
     pub import: bool,
     /// The volumes whose bytes are to survive a recreate.
@@ -110,6 +114,7 @@ impl Universe {
         let mode = match (request.destroy, request.import) {
             (true, _) => Mode::Destroy,
             (_, true) => Mode::Import,
+            _ if request.stop.is_some() => Mode::Stop,
             _ => Mode::Apply,
         };
         let mut input = PlanInput::new(mode, deployments.to_vec());
@@ -117,6 +122,8 @@ impl Universe {
         input.replace.clone_from(&request.replace);
         input.offline = request.offline;
         input.rescue_volumes.clone_from(&request.rescue);
+        input.stop = request.stop.unwrap_or_default();
+        input.skip_cluster = request.skip_cluster;
         input.simulated = true;
         for cluster in deployments.iter().filter_map(|deployment| deployment.target.kind_cluster()) {
             let contents = self.vault.contents(cluster).unwrap();

@@ -2,12 +2,15 @@
 
 pub mod base;
 pub mod change_text;
+pub mod cluster_text;
 pub mod danger;
+pub mod deployment_text;
 pub mod doctor_text;
 pub mod drift_text;
 pub mod events_json;
 pub mod finding;
 pub mod forecast;
+pub mod forecast_events;
 pub mod github;
 pub mod header;
 pub mod outcome;

@@ -15,4 +15,5 @@ mod printed;
 mod reasons;
 mod recreate;
 mod shared_cluster;
+mod stop;
 mod trouble;

@@ -11,6 +11,7 @@ use crate::plan::decide::Presence;
 use crate::plan::document::{BlastRadius, VolumeForecast};
 use crate::plan::planner::{Judged, Judgement};
 use crate::plan::recreate::Recreate;
+use crate::plan::stop::is_kept_outside;
 use crate::plan::survey::{Belief, identity_state};
 use crate::resource::{Target, UnknownReason};
 
@@ -28,6 +29,7 @@ pub fn dangers(
     crate::plan::danger_cluster::cluster(judgement, radius, recreates, &mut findings);
     crate::plan::transaction::unfinished(judgement, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
+    crate::plan::danger_bytes::bytes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
     secrets(judgement, recreates, &mut findings);
     state(judgement, &mut findings);
@@ -150,7 +152,7 @@ fn same_names(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
 
 /// A host that a registered neighbour serves already.
 fn same_hosts(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
-    if judgement.input.mode == Mode::Destroy {
+    if matches!(judgement.input.mode, Mode::Destroy | Mode::Stop) {
         return;
     }
     for (target, register) in crate::plan::planner::registers(judgement.input) {
@@ -276,7 +278,8 @@ fn secrets(judgement: &Judgement<'_>, recreates: &[Recreate], findings: &mut Vec
     let mut unset: BTreeSet<(String, String)> = BTreeSet::new();
     for (address, judged) in &judgement.resources {
         let generated = address.resource_type == ResourceType::Secret && address.short_name() == "generated-secrets";
-        if generated && judged.verdict.action == Action::Delete {
+        let is_kept = input.mode == Mode::Stop && is_kept_outside(input, judged.item.recorded);
+        if generated && judged.verdict.action == Action::Delete && !is_kept {
             let name = format!("{}/secrets", address.scope.name());
             findings.push(
                 Finding::new(
@@ -308,7 +311,8 @@ fn secrets(judgement: &Judgement<'_>, recreates: &[Recreate], findings: &mut Vec
         // What is kept in the vault comes back from there.
         let is_kept =
             key.is_some_and(|key| recreates.iter().any(|one| one.target == *judged.item.target && one.keeps(&key)));
-        if let Some(desired) = judged.item.desired.filter(|_| !input.offline && !is_kept) {
+        let is_read = !input.offline && input.mode != Mode::Stop && !is_kept;
+        if let Some(desired) = judged.item.desired.filter(|_| is_read) {
             for source in desired.attributes.sources() {
                 let is_generated = matches!(source, crate::secret::SecretSource::Generated { .. });
                 let is_told = |path: &str| {

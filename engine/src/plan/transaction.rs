@@ -12,6 +12,7 @@ use crate::plan::Mode;
 use crate::plan::blast_radius::unregistered_namespaces;
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::{VolumeForecast, VolumeReason};
+use crate::plan::fate::Whereabouts;
 use crate::plan::forecast::claim_address;
 use crate::plan::planner::{Judgement, live_cluster};
 use crate::plan::recreate::{
@@ -20,7 +21,6 @@ use crate::plan::recreate::{
 };
 use crate::plan::survey::Belief;
 use crate::resource::{Live, ObservedTarget, Target};
-use crate::state::VolumeStorage;
 use crate::vault::VaultContents;
 
 /// Secrets that a cluster makes for itself, bound to what is on it: on another they mean nothing.
@@ -64,22 +64,24 @@ fn can_be_emptied(judgement: &Judgement<'_>, target: &Target) -> bool {
     observed.objects.is_ok() && !observed.unlisted.contains_key(&ResourceType::Secret)
 }
 
-/// Whether the bytes of a volume come back from the vault: chosen now, or in it since an earlier run.
+/// Whether the bytes of a volume are to be taken out of the node before it goes.
 #[must_use]
-pub fn is_rescued(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &str) -> bool {
-    let input = judgement.input;
-    let contents = target.kind_cluster().and_then(|name| input.vaults.get(name));
-    let left = contents.and_then(|contents| contents.volume(deployment, volume)).filter(|kept| !kept.restored);
-    let is_kept = |course: RecreateCourse| match course {
-        RecreateCourse::Begins => {
-            let is_elsewhere = contents.is_some_and(|contents| contents.node != running_node(judgement, target));
-            input.rescue_volumes.contains(&format!("{deployment}/{volume}"))
-                || left.is_some_and(|kept| kept.carried || is_elsewhere)
-        }
-        RecreateCourse::Resumes => left.is_some(),
-        RecreateCourse::Abandons => false,
-    };
-    course(judgement, target).is_some_and(is_kept)
+pub fn is_chosen(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &str) -> bool {
+    judgement.input.rescue_volumes.contains(&format!("{deployment}/{volume}"))
+        && course(judgement, target) == Some(RecreateCourse::Begins)
+}
+
+/// Whether the bytes of a volume are in the vault since an earlier recreate, and come back from there.
+#[must_use]
+pub fn is_in_vault(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &str) -> bool {
+    let contents = target.kind_cluster().and_then(|name| judgement.input.vaults.get(name));
+    let Some(contents) = contents else { return false };
+    let Some(kept) = contents.volume(deployment, volume).filter(|kept| !kept.restored) else { return false };
+    match course(judgement, target) {
+        Some(RecreateCourse::Begins) => kept.carried || contents.node != running_node(judgement, target),
+        Some(RecreateCourse::Resumes) => true,
+        Some(RecreateCourse::Abandons) | None => false,
+    }
 }
 
 /// The recreates of a plan.
@@ -245,9 +247,9 @@ fn keep_volumes(judgement: &Judgement<'_>, recreate: &mut Recreate, forecast: &[
 fn quiesce(judgement: &Judgement<'_>, recreate: &mut Recreate, contents: &VaultContents, forecast: &[VolumeForecast]) {
     let mut writes: BTreeMap<ObjectKey, QuiesceReason> = BTreeMap::new();
     for volume in forecast {
-        let because = match (&volume.storage, &volume.because) {
+        let because = match (&volume.bytes.whereabouts, &volume.because) {
             (_, VolumeReason::Rescued) => QuiesceReason::WritesToRescued,
-            (VolumeStorage::Host(_), _) => QuiesceReason::WritesToHost,
+            (Whereabouts::Host(_), _) => QuiesceReason::WritesToHost,
             _ => continue,
         };
         let judged = judgement.resources.get(&claim_address(&volume.deployment, &volume.volume));

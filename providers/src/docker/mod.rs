@@ -220,7 +220,7 @@ impl Docker {
     ///
     /// # Errors
     /// A script that fails, a container that does not run, an engine that does not answer.
-    pub async fn script(
+    pub async fn secret_script(
         &self,
         container: &str,
         script: &str,
@@ -235,6 +235,16 @@ impl Docker {
             invocation.input = Input::Bytes(input);
         }
         Ok(self.run(invocation, "exec").await?.stdout)
+    }
+
+    /// What a shell script prints in a running container.
+    ///
+    /// # Errors
+    /// A container that does not run or has no shell, an engine that does not answer.
+    pub async fn script(&self, container: &str, script: &str, arguments: &[&str]) -> Result<String, DockerError> {
+        let mut all = vec!["exec", container, "sh", "-c", script, "sh"];
+        all.extend(arguments);
+        self.text(&all).await
     }
 
     async fn text(&self, arguments: &[&str]) -> Result<String, DockerError> {

@@ -70,7 +70,7 @@ impl DockerHost {
         input: Option<Vec<u8>>,
     ) -> Result<SecretBytes, EnactError> {
         let node = node_name(target.name());
-        let said = self.kind.docker().script(&node, script, arguments, input, ARCHIVE_LIMIT).await?;
+        let said = self.kind.docker().secret_script(&node, script, arguments, input, ARCHIVE_LIMIT).await?;
         Ok(SecretBytes::new(said))
     }
 

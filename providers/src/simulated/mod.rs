@@ -7,6 +7,7 @@
 
 mod defaults;
 mod deletion;
+mod directories;
 mod directory;
 mod fault;
 mod host;
@@ -16,6 +17,7 @@ mod node;
 mod outside;
 mod ownership;
 mod paths;
+mod pods;
 mod policy;
 mod provider;
 mod quantity;

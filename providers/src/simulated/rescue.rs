@@ -135,7 +135,7 @@ impl Rescue for SimulatedHost {
             };
             Ok(match tx.machine().file(&file_system, &path) {
                 Some(FileEntry::Data(text)) => Some(text.clone()),
-                Some(FileEntry::Directory) | None => None,
+                _ => None,
             })
         });
         let passed = read.and_then(|text| {
