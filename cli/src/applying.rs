@@ -190,7 +190,8 @@ fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>
     let copy = wire::rehearsal_store(&store, states.into_values())?;
     session.output.remark("Rehearsal on a simulated copy: nothing is changed.\n");
     let secrets = Secrets { store: &store, keys: Missing::LeaveOut, values: Missing::ThrowAway, kept: BTreeSet::new() };
-    let ports = RecreatePorts { rescue: &host, vault: &MemoryVault::default() };
+    let clusters = order.plan.recreates.iter().map(|recreate| recreate.cluster.as_str());
+    let ports = RecreatePorts { rescue: &host, vault: &MemoryVault::copy_of(&session.wire.vault(), clusters)? };
     let end = run(session, order, (&host, ports), &copy, &SimulatedClock::default(), &secrets);
     session.output.remark("This was a rehearsal: nothing was changed.\n");
     match end {

@@ -34,6 +34,21 @@ impl std::fmt::Debug for MemoryVault {
 }
 
 impl MemoryVault {
+    /// A copy of other vaults, for a rehearsal.
+    ///
+    /// # Errors
+    /// A vault that cannot be read.
+    pub fn copy_of<'a>(vault: &dyn Vault, clusters: impl Iterator<Item = &'a str>) -> Result<Self, VaultError> {
+        let copy = Self::default();
+        for cluster in clusters {
+            let Some(contents) = vault.contents(cluster)? else { continue };
+            let items = contents.items().map(|item| Ok((item.to_owned(), vault.get(cluster, item)?)));
+            let items = items.collect::<Result<_, VaultError>>()?;
+            copy.inner().vaults.insert(cluster.to_owned(), Kept { contents: Some(contents), items });
+        }
+        Ok(copy)
+    }
+
     /// A copy of what is durable, without faults.
     #[must_use]
     pub fn fork(&self) -> Self {

@@ -128,3 +128,14 @@ fn a_vault_survives_its_disk() {
         assert!(count < 199, "it never ends");
     }
 }
+
+#[test]
+fn a_copy_in_memory_holds_the_same() {
+    let place = tempfile::tempdir().unwrap();
+    let (vault, item) = filled(place.path());
+    let copy = MemoryVault::copy_of(&vault, ["main", "other"].into_iter()).unwrap();
+    assert_eq!(copy.contents("main"), vault.contents("main"));
+    assert_eq!(copy.get("main", &item).unwrap().as_slice(), b"hunter2-value");
+    copy.discard("main").unwrap();
+    assert!(vault.contents("main").unwrap().is_some(), "the vault itself stays");
+}
