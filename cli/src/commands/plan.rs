@@ -154,6 +154,7 @@ fn again(session: &Session, arguments: &PlanArgs) -> String {
     let directories = session.common.dirs.iter().map(|directory| format!(" --dir {}", directory.display()));
     let replace = planning.replace.iter().map(|address| format!(" --replace {address}"));
     let skip = planning.skip_cluster_management.then(|| " --skip-cluster-management".to_owned());
+    let rescue = planning.rescue_volume.iter().map(|name| format!(" --rescue-volume {name}"));
     let rerun = planning.rerun_jobs.then(|| " --rerun-jobs".to_owned());
-    std::iter::once(sources(session)).chain(directories).chain(replace).chain(skip).chain(rerun).collect()
+    std::iter::once(sources(session)).chain(directories).chain(replace).chain(skip).chain(rerun).chain(rescue).collect()
 }
