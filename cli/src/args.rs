@@ -170,6 +170,9 @@ pub struct Planning {
     /// Run completed Jobs again after a recreate
     #[arg(long)]
     pub rerun_jobs: bool,
+    /// Have the bytes of this volume come back after a recreate, although it dies with the cluster's node
+    #[arg(long, value_name = "DEPLOYMENT/VOLUME")]
+    pub rescue_volume: Vec<String>,
     /// The consents.
     #[command(flatten)]
     pub consents: Consents,

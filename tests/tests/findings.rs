@@ -30,6 +30,9 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::ClusterDiffers, "engine/src/compile/cluster_tests.rs"),
     (Code::UnrecordedObjects, "tests/tests/unseen.rs"),
     (Code::ClusterDelete, "tests/scenarios/lifecycle.out"),
+    (Code::TenantUnreadable, "tests/scenarios/recreate.out"),
+    (Code::RecreateUnfinished, "tests/tests/recreate/main.rs"),
+    (Code::Interrupted, "tests/tests/recreate/main.rs"),
     (Code::DataLoss, "cli/tests/golden/recreate.txt"),
     (Code::VolumeInUse, "tests/tests/volume_findings.rs"),
     (Code::OverlayBytes, "tests/tests/volume_findings.rs"),
@@ -51,7 +54,6 @@ const ELSEWHERE: &[(Code, &str)] = &[
 /// Codes that need a state or a live world, and of which no test makes a finding yet.
 const UNTRIED: &[Code] = &[
     Code::ClusterRecreate,
-    Code::TenantUnreadable,
     Code::DataLeftBehind,
     Code::ClaimShrinks,
     Code::VolumeReleased,
@@ -64,7 +66,6 @@ const UNTRIED: &[Code] = &[
     Code::CertificateBackup,
     Code::SecretMissing,
     Code::StateLocked,
-    Code::Interrupted,
 ];
 
 #[test]

@@ -342,6 +342,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     let drift = crate::plan::drift::drift(judgement);
     let register = crate::plan::register::register_changes(judgement);
     let forecast = crate::plan::forecast::forecast(judgement);
+    let recreates = crate::plan::transaction::recreates(judgement, &forecast);
     let blast_radius = crate::plan::blast_radius::blast_radius(judgement);
     let mut findings: Vec<Finding> = input.findings.clone();
     if input.mode == Mode::Stop {
@@ -354,7 +355,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         let told = |finding: &&Finding| stays || finding.code != crate::code::Code::ClusterDiffers;
         findings.extend(compilation.findings.iter().filter(told).cloned());
     }
-    findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius));
+    findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius, &recreates));
     findings.extend(crate::plan::danger_dry_run::dry_runs(judgement, &changes));
     target::left_out(judgement, &mut findings);
     stop::lift_what_flags_name(judgement, &mut findings);
@@ -392,6 +393,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         drift,
         forecast,
         blast_radius,
+        recreates,
         findings,
         consents_given: input.consents.clone(),
         register,
