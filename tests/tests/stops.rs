@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use laconic_engine::address::{ObjectKey, ResourceType, Scope};
+use laconic_engine::address::{Address, ObjectKey, ResourceType, Scope};
 use laconic_engine::code::{Code, Severity};
 use laconic_engine::compile::CompiledDeployment;
 use laconic_engine::finding::Consent;
@@ -320,6 +320,35 @@ fn a_stopped_neighbour_with_data_inside_keeps_the_cluster() {
     assert!(!overlay(&universe).is_empty());
     stopped(&universe, &shop(), &stop(true, false, true));
     assert!(!has_cluster(&universe), "nothing is kept in it any more");
+}
+
+#[test]
+fn two_that_are_stopped_at_once_take_the_cluster_along() {
+    let both = [vault(), deployment("other", &[("data", "/srv/kind/other/data")])];
+    let universe = running(&both);
+    let run = universe.apply(&both, &stop(false, false, true));
+    assert!(run.is_complete(), "{}", run.problems());
+    assert!(!has_cluster(&universe));
+    assert!(is_registered_as_stopped(&universe, "vault") && is_registered_as_stopped(&universe, "other"));
+    let run = universe.apply(&both, &Request::default());
+    assert!(run.is_complete(), "{}", run.problems());
+    assert!(!universe.plan(&both, &Request::default()).has_work());
+}
+
+#[test]
+fn a_stopped_tenant_comes_back_as_stopped_when_the_cluster_is_made_anew() {
+    let universe = running(&[vault(), shop()]);
+    stopped(&universe, &vault(), &plain());
+    let kept = objects(&universe, "vault");
+    let node = universe.host.summary().clusters[CLUSTER].node.clone();
+    let replace = BTreeSet::from([Address::kind_cluster(CLUSTER)]);
+    let run = universe.apply_with_consents(&[shop()], &Request { replace, ..Request::default() });
+    assert!(run.is_complete(), "{}", run.problems());
+    assert_ne!(universe.host.summary().clusters[CLUSTER].node, node);
+    assert_eq!(objects(&universe, "vault"), kept, "as it was recorded: stopped");
+    assert!(is_registered_as_stopped(&universe, "vault"));
+    assert!(!universe.plan(&[shop()], &Request::default()).has_work());
+    started(&universe, &vault());
 }
 
 #[test]
