@@ -8,7 +8,7 @@ use crate::plan::change::Action;
 use crate::plan::decide::{ClusterFate, Presence};
 use crate::plan::document::{EventFate, VolumeForecast, VolumeReason, VolumeVerdict};
 use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
-use crate::plan::locate::{Located, Sought, locate};
+use crate::plan::locate::{Located, Look, Sought, locate};
 use crate::plan::planner::{Judgement, registers};
 use crate::resource::Target;
 use crate::state::{Tenant, VolumeStorage};
@@ -40,7 +40,7 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
     for (target, register) in registers(input) {
         for (name, tenant) in register.tenants.iter().filter(|(name, _)| !seen.contains(name.as_str())) {
             let volumes = tenant.volumes.iter().map(|(volume, storage)| {
-                let located = locate(judgement, &of_tenant(target, tenant, volume, storage));
+                let located = locate(&Look::of(judgement, target), &of_tenant(tenant, volume, storage));
                 Volume { name: volume.clone(), located, will: Some(storage) }
             });
             judge(judgement, target, name, volumes.collect(), &mut forecasts);
@@ -80,10 +80,10 @@ fn volume_address(deployment: &str, volume: &str) -> Address {
 }
 
 /// A volume of another tenant, by what the register says of it: its state is not at hand.
-fn of_tenant<'a>(target: &'a Target, tenant: &Tenant, volume: &str, storage: &'a VolumeStorage) -> Sought<'a> {
+#[must_use]
+pub fn of_tenant<'a>(tenant: &Tenant, volume: &str, storage: &'a VolumeStorage) -> Sought<'a> {
     let name = format!("{}-{volume}", tenant.deployment_id);
     Sought {
-        target,
         claim: ObjectKey::new(ResourceType::PersistentVolumeClaim, &tenant.namespace, &name),
         volume: Some(ObjectKey::new(ResourceType::PersistentVolume, "", &name)),
         path: None,
@@ -120,7 +120,6 @@ fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &s
         recorded.or_else(desired)
     };
     let sought = Sought {
-        target,
         claim: key_of(&claim).unwrap_or_else(|| ObjectKey::new(ResourceType::PersistentVolumeClaim, "", "")),
         volume: key_of(&by_hand).filter(|_| has_volume),
         path: has_volume.then(path).flatten(),
@@ -128,7 +127,7 @@ fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &s
             .and_then(|tenant| tenant.volumes.get(volume))
             .filter(|_| has_volume),
     };
-    locate(judgement, &sought)
+    locate(&Look::of(judgement, target), &sought)
 }
 
 fn path_of(volume: &serde_json::Value) -> Option<String> {
