@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::args::Planning;
 use crate::error::{Exit, Problem, Result};
+use crate::everyday::Everyday;
 use crate::planning::{Wanted, make};
 use crate::session::Session;
 use crate::view::style::clean;
@@ -21,9 +22,10 @@ pub fn run(session: &Session) -> Result<Exit> {
     let wanted = Wanted {
         mode: Mode::Apply,
         offline: false,
-        sizes: false,
         consents: BTreeSet::new(),
         planning: &planning,
+        sizes: false,
+        everyday: Everyday::default(),
         command: "drift",
     };
     let planned = make(session, &wanted)?;

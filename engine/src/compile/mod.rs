@@ -54,6 +54,7 @@ pub use cluster::{
     ClusterCompilation, ClusterInput, INGRESS_READY_PATCH, PlannedTenants, WishPlaces, compose_cluster, memlock_patch,
 };
 pub use hook::{HOOK_ANNOTATION, HookFile};
+pub use image::pushed_images;
 pub use input::{
     CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout, SharedCluster,
 };

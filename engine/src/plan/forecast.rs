@@ -28,11 +28,12 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for deployment in &input.deployments {
         seen.insert(&deployment.name);
+        let is_wanted = !matches!(input.mode, Mode::Destroy | Mode::Stop);
         let names: BTreeSet<String> = recorded_volumes(judgement, &deployment.name)
-            .chain(deployment.tenant.volumes.keys().filter(|_| input.mode != Mode::Destroy).cloned())
+            .chain(deployment.tenant.volumes.keys().filter(|_| is_wanted).cloned())
             .collect();
         let volumes = names.into_iter().map(|name| {
-            let will = deployment.tenant.volumes.get(&name).filter(|_| input.mode != Mode::Destroy);
+            let will = deployment.tenant.volumes.get(&name).filter(|_| is_wanted);
             Volume { located: find(judgement, &deployment.target, &deployment.name, &name), name, will }
         });
         judge(judgement, &deployment.target, &deployment.name, volumes.collect(), &mut forecasts);

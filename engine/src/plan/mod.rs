@@ -33,8 +33,10 @@ pub mod planner;
 pub mod prepare;
 pub mod register;
 pub mod rollout;
+pub mod stop;
 pub mod stray;
 pub mod survey;
+pub mod target;
 
 pub use base::plan_against;
 pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Reason};
@@ -49,3 +51,4 @@ pub use fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate}
 pub use input::{PlanInput, Requirements};
 pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};
+pub use stop::StopOptions;
