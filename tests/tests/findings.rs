@@ -31,6 +31,7 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::UnrecordedObjects, "tests/tests/unseen.rs"),
     (Code::ClusterDelete, "tests/scenarios/lifecycle.out"),
     (Code::DataLoss, "cli/tests/golden/recreate.txt"),
+    (Code::DataLeftBehind, "tests/tests/volume_findings.rs"),
     (Code::VolumeInUse, "tests/tests/volume_findings.rs"),
     (Code::OverlayBytes, "tests/tests/volume_findings.rs"),
     (Code::MountSourceReplaced, "tests/tests/volume_findings.rs"),
@@ -52,7 +53,6 @@ const ELSEWHERE: &[(Code, &str)] = &[
 const UNTRIED: &[Code] = &[
     Code::ClusterRecreate,
     Code::TenantUnreadable,
-    Code::DataLeftBehind,
     Code::ClaimShrinks,
     Code::VolumeReleased,
     Code::ClusterAmbiguous,

@@ -10,6 +10,7 @@ use crate::plan::document::{EventFate, VolumeForecast, VolumeReason, VolumeVerdi
 use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
 use crate::plan::locate::{Located, Look, Sought, locate};
 use crate::plan::planner::{Judgement, registers};
+use crate::plan::stop::holds_cluster;
 use crate::resource::Target;
 use crate::state::{Tenant, VolumeStorage};
 
@@ -175,13 +176,19 @@ fn judge(
     }
 }
 
-/// Whether somebody else keeps the cluster alive when a deployment goes: another tenant. A remote cluster is not ours.
+/// Whether somebody else keeps the cluster alive when a deployment goes. A remote cluster is not ours.
 fn is_held(judgement: &Judgement<'_>, target: &Target, deployment: &str) -> bool {
+    let input = judgement.input;
     let Some(cluster) = target.kind_cluster() else { return true };
-    let state = judgement.input.states.get(&Scope::cluster(cluster));
-    let registered = state.is_some_and(|state| state.tenants.keys().any(|name| name != deployment));
-    let mut planned = judgement.input.deployments.iter().filter(|one| one.target == *target);
-    registered || (judgement.input.mode != Mode::Destroy && planned.any(|one| one.name != deployment))
+    let register = input.states.get(&Scope::cluster(cluster)).map(|state| &state.tenants);
+    let mut others = register.into_iter().flatten().filter(|(name, _)| *name != deployment);
+    // What is planned and was never there joins; what was stopped is as the register has it.
+    let is_known = |name: &str| register.is_some_and(|tenants| tenants.contains_key(name));
+    let joins = || {
+        let mut planned = input.deployments.iter().filter(|one| one.target == *target && one.name != deployment);
+        matches!(input.mode, Mode::Apply | Mode::Import) && planned.any(|one| !is_known(&one.name))
+    };
+    others.any(|(_, tenant)| holds_cluster(input, target, tenant)) || joins()
 }
 
 /// What this plan makes of a volume.

@@ -126,8 +126,11 @@ pub fn locate(look: &Look<'_>, sought: &Sought<'_>) -> Located {
             Target::Kind(_) => {
                 size = facts.and_then(|facts| facts.directories.get(&path)?.size);
                 let place = place(&mounts(look), facts, &path);
+                // A symbolic link on the path may lead anywhere.
+                let is_seen = facts.is_some_and(|facts| facts.directories.contains_key(&normalize_path(&path)));
                 match place {
                     (Whereabouts::Node(_), nominal) if is_gone => (Whereabouts::Gone, nominal),
+                    (_, nominal) if !dynamic && !is_gone && was_asked && !is_seen => (Whereabouts::Unknown, nominal),
                     // Which of several nodes has the directory that a pod wrote to is not known.
                     (_, nominal) if !dynamic && facts.is_some_and(|facts| facts.count > Some(1)) => {
                         (Whereabouts::Unknown, nominal)
