@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use laconic_engine::address::{Address, ObjectKey, ResourceType};
 use laconic_engine::compile::CompiledDeployment;
-use laconic_engine::plan::{Plan, VolumeEvent, VolumeForecast, VolumeVerdict};
+use laconic_engine::plan::{Plan, StopOptions, VolumeEvent, VolumeForecast, VolumeVerdict};
 use laconic_engine::resource::Target;
 use laconic_tests::generate_volumes::{Tenant, directory, tenant};
 use laconic_tests::settled::config;
@@ -48,6 +48,12 @@ enum Happens {
     NamespaceDeleted {
         tenant: usize,
     },
+    /// `stop`, with or without the flags that delete.
+    Stopped {
+        tenant: usize,
+        volumes: bool,
+        namespace: bool,
+    },
     /// A volume gets another path, or loses its own.
     Rewritten {
         tenant: usize,
@@ -86,6 +92,8 @@ fn happens() -> impl Strategy<Value = Happens> {
         3 => (index(), index()).prop_map(|(tenant, volume)| Happens::Removed { tenant, volume }),
         1 => index().prop_map(|tenant| Happens::ClaimsDeleted { tenant }),
         1 => index().prop_map(|tenant| Happens::NamespaceDeleted { tenant }),
+        4 => (index(), any::<bool>(), any::<bool>())
+            .prop_map(|(tenant, volumes, namespace)| Happens::Stopped { tenant, volumes, namespace }),
         2 => (index(), index(), index()).prop_map(|(tenant, volume, from)| Happens::Rewritten { tenant, volume, from }),
     ]
 }
@@ -197,7 +205,9 @@ impl World {
                 prop_assert!(is_there, "kept, and gone: {}", shown());
                 let claim = self.claim(&name.0, &name.1);
                 let leads_to = universe.host.claim_data(&self.target(&name.0), &claim);
-                // Kept is kept for its deployment, unless that is no more.
+                // Kept is kept for its deployment, unless there is nothing that it could live on.
+                let summary = universe.host.summary();
+                let comes_back = comes_back && (self.case.remote || summary.clusters.contains_key(CLUSTER));
                 prop_assert!(!comes_back || leads_to.as_ref() == Some(text), "kept elsewhere: {}", shown());
             }
             VolumeVerdict::LeftBehind => prop_assert!(is_there, "left behind, and gone: {}", shown()),
@@ -239,12 +249,20 @@ impl World {
         let is_destroy = request.destroy;
         let run = self.universe.carry_out(plan, deployments);
         prop_assert!(run.is_complete(), "{}\n{:#?}", run.problems(), self.case);
+        let is_stop = request.stop.is_some();
         let leaves = |volume: &VolumeForecast| {
             let meant = deployments.iter().find(|one| one.name == volume.deployment);
-            meant.is_some_and(|one| is_destroy || !one.tenant.volumes.contains_key(&volume.volume))
+            meant.is_some_and(|one| is_destroy || is_stop || !one.tenant.volumes.contains_key(&volume.volume))
         };
         for volume in &run.plan.forecast {
-            self.judge(&self.universe, volume, volume.verdict, ("by the plan", true), &marks, !leaves(volume))?;
+            self.judge(
+                &self.universe,
+                volume,
+                volume.verdict,
+                ("by the plan", true),
+                &marks,
+                !leaves(volume) && !is_stop,
+            )?;
         }
         let Some(event) = event else { return Ok(Some((*run.plan).clone())) };
         // What else happened to the cluster is not this event's.
@@ -337,6 +355,20 @@ impl World {
                     self.deployments.remove(tenant.name);
                 }
                 Ok(())
+            }
+            Happens::Stopped { tenant, volumes, namespace } => {
+                let Some(tenant) = alive(self, tenant) else { return Ok(()) };
+                let deployment = self.deployments[tenant.name].clone();
+                let stop = StopOptions { delete_volumes: volumes, delete_namespace: namespace, delete_cluster: false };
+                // Both flags together have no column of their own.
+                let event = match (volumes, namespace) {
+                    (false, false) => Some(VolumeEvent::Stop),
+                    (true, false) => Some(VolumeEvent::StopDeleteVolumes),
+                    (false, true) => Some(VolumeEvent::StopDeleteNamespace),
+                    (true, true) => None,
+                };
+                let request = Request { stop: Some(stop), ..Request::default() };
+                self.apply(&[deployment], &request, event).map(|_| ())
             }
             Happens::Removed { tenant, volume } => {
                 let Some(mut changed) = alive(self, tenant) else { return Ok(()) };

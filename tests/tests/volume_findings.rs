@@ -173,6 +173,19 @@ fn nodes_are_counted_before_anything_is_said_of_several() {
     assert_eq!(plan.forecast[0].events[&VolumeEvent::ClusterRecreate].verdict, VolumeVerdict::Unknown);
 }
 
+#[test]
+fn data_that_stays_behind_is_told() {
+    let universe = applied(&[on_kind("shop", " /srv/kind/shop")]);
+    // The same place in other words.
+    none(&planned(&universe, &on_kind("shop", " /srv/kind/x/../shop/")), Code::DataLeftBehind);
+    let plan = planned(&universe, &on_kind("shop", " /srv/kind/moved"));
+    let finding = only(&plan, Code::DataLeftBehind);
+    assert!(finding.message.contains("stays behind in /srv/kind/shop"), "{}", finding.message);
+    assert!(finding.help[0].contains("cp -a /srv/kind/shop/. /srv/kind/moved/"), "{:?}", finding.help);
+    assert_eq!(plan.forecast[0].verdict, VolumeVerdict::LeftBehind);
+    assert!(plan.is_refused(), "it asks");
+}
+
 /// The reclaim policy that the volume has now decides, not the one that its class gives.
 #[test]
 fn a_volume_that_was_retained_is_not_lost() {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use laconic_engine::plan::{BlastRadius, Plan, VolumeForecast, VolumeReason, VolumeVerdict, Whereabouts};
+use laconic_engine::plan::{BlastRadius, Mode, Plan, VolumeForecast, VolumeReason, VolumeVerdict, Whereabouts};
 use laconic_engine::state::VolumeStorage;
 
 use crate::view::style::{Palette, clean, count};
@@ -100,7 +100,8 @@ pub fn volumes(plan: &Plan, all: bool, palette: Palette) -> String {
             writeln!(text, "  {}", palette.dim(&format!("({} kept; --forecast lists them)", count(kept, "volume"))));
     }
     text.push('\n');
-    if all {
+    // What is being done is what a stop is about, not what else might happen.
+    if all && plan.mode != Mode::Stop {
         text.push_str(&crate::view::forecast_events::events(plan, palette));
     }
     text

@@ -8,7 +8,7 @@ use crate::plan::change::Action;
 use crate::plan::decide::{ClusterFate, Presence};
 use crate::plan::document::{EventFate, VolumeForecast, VolumeReason, VolumeVerdict};
 use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
-use crate::plan::locate::{Located, Sought, locate};
+use crate::plan::locate::{Located, Look, Sought, locate};
 use crate::plan::planner::{Judgement, registers};
 use crate::plan::stop::holds_cluster;
 use crate::plan::transaction::{is_chosen, is_in_vault};
@@ -43,7 +43,7 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
     for (target, register) in registers(input) {
         for (name, tenant) in register.tenants.iter().filter(|(name, _)| !seen.contains(name.as_str())) {
             let volumes = tenant.volumes.iter().map(|(volume, storage)| {
-                let located = locate(judgement, &of_tenant(target, tenant, volume, storage));
+                let located = locate(&Look::of(judgement, target), &of_tenant(tenant, volume, storage));
                 Volume { name: volume.clone(), located, will: Some(storage) }
             });
             judge(judgement, target, name, volumes.collect(), &mut forecasts);
@@ -83,10 +83,10 @@ fn volume_address(deployment: &str, volume: &str) -> Address {
 }
 
 /// A volume of another tenant, by what the register says of it: its state is not at hand.
-fn of_tenant<'a>(target: &'a Target, tenant: &Tenant, volume: &str, storage: &'a VolumeStorage) -> Sought<'a> {
+#[must_use]
+pub fn of_tenant<'a>(tenant: &Tenant, volume: &str, storage: &'a VolumeStorage) -> Sought<'a> {
     let name = format!("{}-{volume}", tenant.deployment_id);
     Sought {
-        target,
         claim: ObjectKey::new(ResourceType::PersistentVolumeClaim, &tenant.namespace, &name),
         volume: Some(ObjectKey::new(ResourceType::PersistentVolume, "", &name)),
         path: None,
@@ -126,7 +126,6 @@ fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &s
         recorded.or_else(desired)
     };
     let sought = Sought {
-        target,
         claim: key_of(&claim).unwrap_or_else(|| ObjectKey::new(ResourceType::PersistentVolumeClaim, "", "")),
         volume: key_of(&by_hand).filter(|_| has_volume),
         path: has_volume.then(path).flatten(),
@@ -134,7 +133,7 @@ fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &s
             .and_then(|tenant| tenant.volumes.get(volume))
             .filter(|_| has_volume),
     };
-    locate(judgement, &sought)
+    locate(&Look::of(judgement, target), &sought)
 }
 
 /// What a stopped deployment left on the host, where its next start finds it.
@@ -194,12 +193,17 @@ fn judge(
 /// Whether somebody else keeps the cluster alive when a deployment goes: another tenant that runs, or has data in it. A
 /// remote cluster is not ours.
 fn is_held(judgement: &Judgement<'_>, target: &Target, deployment: &str) -> bool {
+    let input = judgement.input;
     let Some(cluster) = target.kind_cluster() else { return true };
-    let state = judgement.input.states.get(&Scope::cluster(cluster));
-    let holds = |(name, tenant): (&String, &Tenant)| name != deployment && holds_cluster(tenant);
-    let registered = state.is_some_and(|state| state.tenants.iter().any(holds));
-    let mut planned = judgement.input.deployments.iter().filter(|one| one.target == *target);
-    registered || (judgement.input.mode != Mode::Destroy && planned.any(|one| one.name != deployment))
+    let register = input.states.get(&Scope::cluster(cluster)).map(|state| &state.tenants);
+    let mut others = register.into_iter().flatten().filter(|(name, _)| *name != deployment);
+    // What is planned and was never there joins; what was stopped is as the register has it.
+    let is_known = |name: &str| register.is_some_and(|tenants| tenants.contains_key(name));
+    let joins = || {
+        let mut planned = input.deployments.iter().filter(|one| one.target == *target && one.name != deployment);
+        matches!(input.mode, Mode::Apply | Mode::Import) && planned.any(|one| !is_known(&one.name))
+    };
+    others.any(|(_, tenant)| holds_cluster(input, target, tenant)) || joins()
 }
 
 /// What this plan makes of a volume.

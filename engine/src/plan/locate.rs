@@ -4,10 +4,11 @@
 use serde_json::Value;
 
 use crate::address::{Address, ObjectKey, ResourceType, Scope};
+use crate::plan::PlanInput;
 use crate::plan::decide::ClusterFate;
 use crate::plan::fate::{Basis, Bytes, Release, Whereabouts};
 use crate::plan::planner::{Judgement, live_cluster};
-use crate::plan::survey::Belief;
+use crate::plan::survey::{Belief, belief};
 use crate::resource::{MountSource, NodeFacts, ObservedTarget, Target, UnknownReason};
 use crate::source::{is_under, normalize_path};
 use crate::state::VolumeStorage;
@@ -15,11 +16,39 @@ use crate::state::VolumeStorage;
 /// Where kind's provisioner makes volumes in the node.
 const PROVISIONER_DIRECTORY: &str = "/var/local-path-provisioner";
 
+/// Where is looked: a cluster, and what may be believed of it.
+#[derive(Clone, Debug)]
+pub struct Look<'a> {
+    input: &'a PlanInput,
+    target: &'a Target,
+    belief: Belief,
+    /// Whether it is recorded and gone, and made again by this plan.
+    is_lost: bool,
+}
+
+impl<'a> Look<'a> {
+    /// A look at a cluster as it is.
+    #[must_use]
+    pub fn new(input: &'a PlanInput, target: &'a Target) -> Self {
+        Self { input, target, belief: belief(input, target), is_lost: false }
+    }
+
+    /// A look at a cluster of which it was decided what becomes of it.
+    #[must_use]
+    pub fn of(judgement: &Judgement<'a>, target: &'a Target) -> Self {
+        let is_lost = matches!(judgement.fates.get(target), Some(ClusterFate::Lost(_)));
+        Self { is_lost, ..Self::new(judgement.input, target) }
+    }
+
+    /// Whether there is no such cluster any more, and that is believed.
+    fn is_gone(&self) -> bool {
+        self.is_lost || self.belief == Belief::Gone
+    }
+}
+
 /// A volume whose bytes are looked for.
 #[derive(Clone, Debug)]
 pub struct Sought<'a> {
-    /// On which cluster.
-    pub target: &'a Target,
     /// Its claim.
     pub claim: ObjectKey,
     /// The PersistentVolume that is made by hand for it, when one is.
@@ -67,17 +96,15 @@ enum Mounts {
 
 /// Finds the bytes of a volume.
 #[must_use]
-pub fn locate(judgement: &Judgement<'_>, sought: &Sought<'_>) -> Located {
-    let target = sought.target;
-    let belief = judgement.beliefs.get(target);
-    let observed = judgement.input.world.get(target);
-    let seen = observed.filter(|observed| belief == Some(&Belief::Trusted) && can_see(observed));
-    let lost = matches!(judgement.fates.get(target), Some(ClusterFate::Lost(_)));
-    let is_gone = lost || belief == Some(&Belief::Gone);
-    let was_asked = observed.is_some() && !judgement.input.offline;
+pub fn locate(look: &Look<'_>, sought: &Sought<'_>) -> Located {
+    let target = look.target;
+    let observed = look.input.world.get(target);
+    let seen = observed.filter(|observed| look.belief == Belief::Trusted && can_see(observed));
+    let is_gone = look.is_gone();
+    let was_asked = observed.is_some() && !look.input.offline;
     let behind = match seen {
-        Some(observed) if !lost => behind_claim(observed, sought),
-        _ => recorded(sought, is_gone, was_asked),
+        Some(observed) if !look.is_lost => behind_claim(observed, sought),
+        _ => recorded(target, sought, is_gone, was_asked),
     };
     let basis = if seen.is_some() { Basis::Observed } else { Basis::Recorded };
     let facts = observed.map(|observed| &observed.node);
@@ -92,15 +119,18 @@ pub fn locate(judgement: &Judgement<'_>, sought: &Sought<'_>) -> Located {
     let (whereabouts, nominal) = match behind {
         Behind::Nothing => (Whereabouts::Nowhere, None),
         Behind::Gone => (Whereabouts::Gone, Some(VolumeStorage::Overlay)),
-        Behind::Registered(storage) => (registered(judgement, sought, &storage, is_gone), Some(storage)),
+        Behind::Registered(storage) => (registered(look, &storage), Some(storage)),
         Behind::Volume(Described { path: None, .. }) => (Whereabouts::Provisioned, Some(VolumeStorage::Provisioned)),
         Behind::Volume(Described { path: Some(path), .. }) => match target {
             Target::Kubernetes(_) => (Whereabouts::Host(path.clone()), Some(VolumeStorage::Host(path))),
             Target::Kind(_) => {
                 size = facts.and_then(|facts| facts.directories.get(&path)?.size);
-                let place = place(&mounts(judgement, target), facts, &path);
+                let place = place(&mounts(look), facts, &path);
+                // A symbolic link on the path may lead anywhere.
+                let is_seen = facts.is_some_and(|facts| facts.directories.contains_key(&normalize_path(&path)));
                 match place {
                     (Whereabouts::Node(_), nominal) if is_gone => (Whereabouts::Gone, nominal),
+                    (_, nominal) if !dynamic && !is_gone && was_asked && !is_seen => (Whereabouts::Unknown, nominal),
                     // Which of several nodes has the directory that a pod wrote to is not known.
                     (_, nominal) if !dynamic && facts.is_some_and(|facts| facts.count > Some(1)) => {
                         (Whereabouts::Unknown, nominal)
@@ -147,7 +177,7 @@ fn behind_claim(observed: &ObservedTarget, sought: &Sought<'_>) -> Behind {
 }
 
 /// What is recorded of the volume, for want of anything better.
-fn recorded(sought: &Sought<'_>, is_gone: bool, was_asked: bool) -> Behind {
+fn recorded(target: &Target, sought: &Sought<'_>, is_gone: bool, was_asked: bool) -> Behind {
     if let Some(path) = &sought.path {
         return Behind::Volume(made_by_hand(path));
     }
@@ -156,7 +186,7 @@ fn recorded(sought: &Sought<'_>, is_gone: bool, was_asked: bool) -> Behind {
     }
     // Somebody may have changed the reclaim policy of what was made for the claim; offline the class's own counts.
     let release = if was_asked { Release::Unknown } else { Release::Deleted };
-    match sought.target {
+    match target {
         Target::Kind(_) if is_gone => Behind::Gone,
         Target::Kind(_) => {
             Behind::Volume(Described { path: Some(PROVISIONER_DIRECTORY.to_owned()), dynamic: true, release })
@@ -187,20 +217,16 @@ fn describe(volume: &Value) -> Described {
 }
 
 /// Where the register says that the bytes are, as far as the running cluster does not contradict it.
-fn registered(judgement: &Judgement<'_>, sought: &Sought<'_>, storage: &VolumeStorage, is_gone: bool) -> Whereabouts {
+fn registered(look: &Look<'_>, storage: &VolumeStorage) -> Whereabouts {
+    let in_node = || if look.is_gone() { Whereabouts::Gone } else { Whereabouts::Node(String::new()) };
     match storage {
         VolumeStorage::Provisioned => Whereabouts::Provisioned,
-        VolumeStorage::Overlay if is_gone => Whereabouts::Gone,
-        VolumeStorage::Overlay => Whereabouts::Node(String::new()),
-        VolumeStorage::Host(path) => match (sought.target, mounts(judgement, sought.target)) {
+        VolumeStorage::Overlay => in_node(),
+        VolumeStorage::Host(path) => match (look.target, mounts(look)) {
             (Target::Kind(_), Mounts::Unknown) => Whereabouts::Unknown,
             // The register names the place that the spec asked for. Under no mount the bytes never got there.
             (Target::Kind(_), Mounts::Known(mounts)) if !mounts.iter().any(|(_, host)| is_under(path, host)) => {
-                if is_gone {
-                    Whereabouts::Gone
-                } else {
-                    Whereabouts::Node(String::new())
-                }
+                in_node()
             }
             _ => Whereabouts::Host(path.clone()),
         },
@@ -208,14 +234,13 @@ fn registered(judgement: &Judgement<'_>, sought: &Sought<'_>, storage: &VolumeSt
 }
 
 /// The mounts of a kind node: those that run, else those recorded.
-fn mounts(judgement: &Judgement<'_>, target: &Target) -> Mounts {
-    let input = judgement.input;
-    let is_other = matches!(judgement.beliefs.get(target), Some(Belief::Doubted(UnknownReason::OtherIdentity(_))));
+fn mounts(look: &Look<'_>) -> Mounts {
+    let (input, target) = (look.input, look.target);
+    let is_other = matches!(look.belief, Belief::Doubted(UnknownReason::OtherIdentity(_)));
     if let Some(live) = live_cluster(input, target).filter(|_| !is_other) {
         return Mounts::Known(mounts_of(&live.attributes));
     }
-    let may_use_recorded =
-        input.offline || !input.world.contains_key(target) || judgement.beliefs.get(target) == Some(&Belief::Gone);
+    let may_use_recorded = input.offline || !input.world.contains_key(target) || look.belief == Belief::Gone;
     let cluster = target.name();
     let recorded = input
         .states

@@ -10,6 +10,9 @@ use crate::code::{Code, Severity};
 use crate::compile::HOOK_ANNOTATION;
 use crate::finding::{Consent, Finding};
 use crate::plan::decide::ClusterFate;
+use crate::plan::fate::{Bytes, Happening, is_left};
+use crate::plan::forecast::of_tenant;
+use crate::plan::locate::{Look, locate};
 use crate::plan::planner::{Judgement, is_completed_job};
 use crate::plan::survey::{Belief, belief, revive};
 use crate::plan::{Mode, PlanInput, Requirements};
@@ -150,10 +153,39 @@ fn is_there(input: &PlanInput, target: &Target, belief: &Belief, recorded: &Reco
     }
 }
 
-/// Whether a registered deployment keeps its cluster from being deleted: it runs, or has data inside the cluster.
+/// Whether a registered deployment keeps its cluster from being deleted: it runs, or has data inside the cluster, be it that
+/// a volume that was to be on the host is in the node.
 #[must_use]
-pub fn holds_cluster(tenant: &Tenant) -> bool {
-    !tenant.stopped || tenant.volumes.values().any(|storage| !matches!(storage, VolumeStorage::Host(_)))
+pub fn holds_cluster(input: &PlanInput, target: &Target, tenant: &Tenant) -> bool {
+    !tenant.stopped || has_data_inside(tenant) || bytes(input, target, tenant).iter().any(Bytes::may_be_in_node)
+}
+
+/// Whether a deployment that is stopped by this plan keeps its cluster from being deleted: by a volume that is kept, and kept
+/// inside the cluster.
+#[must_use]
+pub fn holds_cluster_stopped(input: &PlanInput, target: &Target, name: &str) -> Option<Tenant> {
+    let entry = stopped_entry(input, target, name)?;
+    let registered = input.states.get(&Scope::cluster(target.name()))?.tenants.get(name)?;
+    let happening = Happening {
+        claim_goes: input.stop.deletes_claims(),
+        volume_goes: input.stop.delete_volumes,
+        ..Happening::default()
+    };
+    let is_kept = |bytes: &Bytes| !input.stop.delete_volumes && bytes.may_be_in_node() && is_left(bytes, happening);
+    let holds = has_data_inside(&entry) || bytes(input, target, registered).iter().any(is_kept);
+    holds.then_some(entry)
+}
+
+/// Whether the register has data of a deployment inside its cluster.
+fn has_data_inside(tenant: &Tenant) -> bool {
+    tenant.volumes.values().any(|storage| !matches!(storage, VolumeStorage::Host(_)))
+}
+
+/// Where the bytes of a registered deployment are.
+fn bytes(input: &PlanInput, target: &Target, tenant: &Tenant) -> Vec<Bytes> {
+    let look = Look::new(input, target);
+    let volumes = tenant.volumes.iter();
+    volumes.map(|(volume, storage)| locate(&look, &of_tenant(tenant, volume, storage)).bytes).collect()
 }
 
 /// What the register says of a deployment once it is stopped: it runs nothing and serves nothing, and what it wishes of its
@@ -252,7 +284,7 @@ pub fn lift_what_flags_name(judgement: &Judgement<'_>, findings: &mut [Finding])
     };
     for finding in findings {
         let is_named = match (&finding.consent, finding.code) {
-            (Some(Consent::DataLoss(name)), Code::DataLoss | Code::VolumeRenamed) => {
+            (Some(Consent::DataLoss(name)), Code::DataLoss | Code::DataLeftBehind | Code::VolumeRenamed) => {
                 input.stop.delete_volumes && is_own(name)
             }
             (Some(Consent::ClusterDelete(_)), Code::ClusterDelete) => {

@@ -37,18 +37,17 @@ pub fn compose(input: &PlanInput) -> Composition {
                 .map(|deployment| {
                     let tenant = match input.mode {
                         Mode::Destroy => None,
-                        Mode::Stop => {
-                            stop::stopped_entry(input, &deployment.target, &deployment.name).filter(stop::holds_cluster)
-                        }
+                        Mode::Stop => stop::holds_cluster_stopped(input, &deployment.target, &deployment.name),
                         Mode::Apply | Mode::Import => Some(deployment.tenant.clone()),
                     };
                     let entry = tenant.map(|tenant| (tenant, deployment.wish_places.clone()));
                     (deployment.name.clone(), entry)
                 })
                 .collect();
+            let target = Target::Kind(name.to_owned());
             let others = registered.iter().filter(|(tenant, _)| !planned.contains_key(*tenant));
             let somebody_stays = planned.values().any(Option::is_some)
-                || others.into_iter().any(|(_, tenant)| stop::holds_cluster(tenant));
+                || others.into_iter().any(|(_, tenant)| stop::holds_cluster(input, &target, tenant));
             let compilation = if somebody_stays {
                 compose_cluster(&ClusterInput { name, registered, planned, recorded })
             } else {
