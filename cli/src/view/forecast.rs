@@ -68,8 +68,11 @@ pub fn volumes(plan: &Plan, all: bool, palette: Palette) -> String {
     forecast.sort_by(|left, right| {
         (left.verdict, &left.deployment, &left.volume).cmp(&(right.verdict, &right.deployment, &right.volume))
     });
+    // What becomes of its own data is what a stop is about, be it nothing.
+    let is_told = |volume: &&VolumeForecast| plan.mode == Mode::Stop && plan.deployments.contains(&volume.deployment);
     let kept = forecast.iter().filter(|volume| volume.verdict == VolumeVerdict::Kept).count();
-    let shown: Vec<&VolumeForecast> = forecast.into_iter().filter(|volume| all || is_news(volume)).collect();
+    let shown: Vec<&VolumeForecast> =
+        forecast.into_iter().filter(|volume| all || is_news(volume) || is_told(volume)).collect();
     if shown.is_empty() {
         return String::new();
     }
@@ -95,7 +98,7 @@ pub fn volumes(plan: &Plan, all: bool, palette: Palette) -> String {
         };
         let _ = writeln!(text, "{line}");
     }
-    if !all && kept > 0 {
+    if !all && kept > 0 && plan.mode != Mode::Stop {
         let _ =
             writeln!(text, "  {}", palette.dim(&format!("({} kept; --forecast lists them)", count(kept, "volume"))));
     }
