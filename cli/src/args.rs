@@ -161,6 +161,9 @@ pub struct Planning {
     /// Make this resource anew, whatever it is like
     #[arg(long, value_name = "ADDRESS")]
     pub replace: Vec<String>,
+    /// Plan only this resource, with what it needs and what must follow it; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub target: Vec<String>,
     /// Never touch the cluster itself
     #[arg(long)]
     pub skip_cluster_management: bool,

@@ -263,6 +263,9 @@ fn gather(
         input.scopes().into_iter().filter(|scope| scope.is_cluster() || !homeless.contains(scope.name())).collect();
     input.states = load_states(store, &scopes)?;
     input.replace = addresses(&wanted.planning.replace, &input)?;
+    if !wanted.planning.target.is_empty() {
+        input.targets = Some(addresses(&wanted.planning.target, &input)?);
+    }
     if let Some(part) = &wanted.everyday.part {
         aim(&mut input, part)?;
     }

@@ -47,6 +47,8 @@ pub struct Request {
     pub offline: bool,
     /// What goes beside the workloads, when the deployments are to be stopped.
     pub stop: Option<StopOptions>,
+    /// The part that is planned, if it is not all.
+    pub targets: Option<BTreeSet<Address>>,
     /// Whether the clusters are never touched.
     pub skip_cluster: bool,
     /// Whether what exists is taken into state.
@@ -124,6 +126,7 @@ impl Universe {
         input.rescue_volumes.clone_from(&request.rescue);
         input.stop = request.stop.unwrap_or_default();
         input.skip_cluster = request.skip_cluster;
+        input.targets.clone_from(&request.targets);
         input.simulated = true;
         for cluster in deployments.iter().filter_map(|deployment| deployment.target.kind_cluster()) {
             let contents = self.vault.contents(cluster).unwrap();

@@ -29,6 +29,7 @@ pub fn dangers(
     crate::plan::danger_cluster::cluster(judgement, radius, recreates, &mut findings);
     crate::plan::transaction::unfinished(judgement, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
+    crate::plan::danger_namespace::namespaces(judgement, &mut findings);
     crate::plan::danger_bytes::bytes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
     secrets(judgement, recreates, &mut findings);
@@ -224,8 +225,9 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .at_maybe(desired.place.as_ref()),
             );
         }
-        let runs_again =
-            address.resource_type == ResourceType::Job && judged.verdict.action == Action::Replace && judged.completed;
+        let runs_again = address.resource_type == ResourceType::Job
+            && matches!(judged.verdict.action, Action::Replace | Action::Create)
+            && judged.completed;
         if runs_again {
             // The flag that names the Job is its consent.
             findings.push(

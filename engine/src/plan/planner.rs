@@ -15,7 +15,7 @@ use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference
 use crate::plan::survey::{
     Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
 };
-use crate::plan::{Mode, PlanInput, Requirements, stop};
+use crate::plan::{Mode, PlanInput, Requirements, stop, target};
 use crate::resource::{Observed, Resource, Target, UnknownReason};
 use crate::state::{State, Status};
 use crate::value::Digest;
@@ -91,7 +91,8 @@ fn with_judgement<T>(
 ) -> T {
     let targets = targets(input);
     require_cluster_bodies(input, requirements);
-    let fates = cluster_fates(input, composition, &targets, requirements);
+    let mut fates = cluster_fates(input, composition, &targets, requirements);
+    target::leave_clusters(input, composition, &mut fates);
     let extra = extra_resources(input, &fates, requirements);
     let items = survey(input, composition, &extra, &targets);
     let ignored = ignore_rules(input);
@@ -107,7 +108,7 @@ fn with_judgement<T>(
     if input.mode != Mode::Import {
         cascade(&mut judgement);
     }
-    crate::plan::target::narrow(&mut judgement);
+    target::narrow(&mut judgement);
     require_bodies_of_changes(&judgement, requirements);
     then(judgement, requirements)
 }
@@ -356,8 +357,8 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     }
     findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius, &recreates));
     findings.extend(crate::plan::danger_dry_run::dry_runs(judgement, &changes));
-    crate::plan::target::left_out(judgement, &mut findings);
-    stop::lift_what_flags_name(judgement, &mut findings);
+    target::left_out(judgement, &mut findings);
+    stop::lift_what_flags_name(judgement, &forecast, &mut findings);
     crate::plan::danger_bytes::count_nodes(judgement, &mut findings);
     suppress(input, &mut findings);
     findings.sort_by(|left, right| {
