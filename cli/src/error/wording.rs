@@ -233,6 +233,9 @@ impl Problem {
             Self::Unreachable { .. } => {
                 vec!["what was not seen is unknown, never deleted; `laconic plan` says what to do about it".to_owned()]
             }
+            Self::Apply(ApplyError::NoCluster(_)) => {
+                vec!["nothing was done; leave out `--skip-cluster-management` to have it made".to_owned()]
+            }
             Self::Apply(ApplyError::Unseen(_)) => {
                 vec!["nothing was done; run it again when the cluster can be looked at".to_owned()]
             }

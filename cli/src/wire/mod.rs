@@ -20,7 +20,7 @@ pub use laconic_state::{LocalStore, LockReport, MemoryStore};
 use crate::args::Common;
 use crate::error::{Problem, Result};
 
-pub use host::{ContainerPlace, Host, Reach, container_program};
+pub use host::{ContainerPlace, Host, Reach, attended};
 pub use machine::{ContainerEngine, ContainerState, DockerError, Machine, MachineSeen, Port, ProcessError};
 
 /// What a command works on.

@@ -288,6 +288,9 @@ async fn check_world(
                     "another cluster answers as `{name}` than the one it was made for"
                 )));
             }
+            (None, Observed::Absent, _) if !makes_cluster && !finishes_cluster && !only_forgets => {
+                return Err(ApplyError::NoCluster(name.to_owned()));
+            }
             (Some(_), Observed::Absent, _) if !makes_cluster && !finishes_cluster && !only_forgets => {
                 return Err(ApplyError::Stale(format!("the cluster `{name}` is gone since it was made")));
             }

@@ -109,6 +109,9 @@ pub enum ApplyError {
     /// A cluster does not answer now. Nothing was touched.
     #[error("{0}")]
     Unseen(String),
+    /// A cluster is not there, and the plan does not make it. Nothing was touched.
+    #[error("the cluster `{0}` is not there, and this plan does not make it")]
+    NoCluster(String),
     /// The state could not be kept; steps that were begun are finished as far as known.
     #[error(transparent)]
     State(#[from] StateError),

@@ -22,6 +22,7 @@ pub fn dangers(judgement: &Judgement<'_>, forecast: &[VolumeForecast], radius: &
     crate::plan::danger_ownership::ownership(judgement, &mut findings);
     crate::plan::danger_cluster::cluster(judgement, radius, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
+    crate::plan::danger_namespace::namespaces(judgement, &mut findings);
     crate::plan::danger_bytes::bytes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
     secrets(judgement, &mut findings);
@@ -217,8 +218,9 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .at_maybe(desired.place.as_ref()),
             );
         }
-        let runs_again =
-            address.resource_type == ResourceType::Job && judged.verdict.action == Action::Replace && judged.completed;
+        let runs_again = address.resource_type == ResourceType::Job
+            && matches!(judged.verdict.action, Action::Replace | Action::Create)
+            && judged.completed;
         if runs_again {
             // The flag that names the Job is its consent.
             findings.push(

@@ -97,6 +97,9 @@ pub fn of_tenant<'a>(tenant: &Tenant, volume: &str, storage: &'a VolumeStorage) 
 fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &str) -> Located {
     let (claim, by_hand) = (claim_address(deployment, volume), volume_address(deployment, volume));
     if !claim_exists(judgement, deployment, &claim) {
+        if let Some(waiting) = waiting(judgement, target, deployment, volume) {
+            return waiting;
+        }
         let bytes = Bytes {
             whereabouts: Whereabouts::Nowhere,
             dynamic: true,
@@ -130,6 +133,13 @@ fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &s
             .filter(|_| has_volume),
     };
     locate(&Look::of(judgement, target), &sought)
+}
+
+/// What a stopped deployment left on the host, where its next start finds it.
+fn waiting(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &str) -> Option<Located> {
+    let tenant = registered_tenant(judgement, target, deployment).filter(|tenant| tenant.stopped)?;
+    let storage = tenant.volumes.get(volume).filter(|storage| matches!(storage, VolumeStorage::Host(_)))?;
+    Some(locate(&Look::of(judgement, target), &of_tenant(tenant, volume, storage)))
 }
 
 fn path_of(volume: &serde_json::Value) -> Option<String> {
@@ -176,7 +186,8 @@ fn judge(
     }
 }
 
-/// Whether somebody else keeps the cluster alive when a deployment goes. A remote cluster is not ours.
+/// Whether somebody else keeps the cluster alive when a deployment goes: another tenant that runs, or has data in it. A
+/// remote cluster is not ours.
 fn is_held(judgement: &Judgement<'_>, target: &Target, deployment: &str) -> bool {
     let input = judgement.input;
     let Some(cluster) = target.kind_cluster() else { return true };

@@ -356,7 +356,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius));
     findings.extend(crate::plan::danger_dry_run::dry_runs(judgement, &changes));
     crate::plan::target::left_out(judgement, &mut findings);
-    stop::lift_what_flags_name(judgement, &mut findings);
+    stop::lift_what_flags_name(judgement, &forecast, &mut findings);
     crate::plan::danger_bytes::count_nodes(judgement, &mut findings);
     suppress(input, &mut findings);
     findings.sort_by(|left, right| {

@@ -26,7 +26,7 @@ pub fn run(session: &Session, arguments: &StopArgs) -> Result<Exit> {
     let wanted = Wanted {
         mode: Mode::Stop,
         offline: false,
-        sizes: false,
+        sizes: true,
         // Nothing happens in a dry run, so that a consent may be tried out.
         consents: counting(given.clone(), session, arguments.carrying.is_bound() || dry_run),
         planning: &arguments.planning,
