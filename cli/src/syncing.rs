@@ -8,7 +8,7 @@ use laconic_engine::compile::{Layout, check_shared};
 use laconic_engine::source::join_path;
 use laconic_engine::spec::{RepositoryCluster, read_spec};
 
-use crate::deployment_directory::{Build, OURS, build, update};
+use crate::deployment_directory::{Build, OURS, build, replaces, update};
 use crate::error::{Result, file};
 use crate::inputs::Input;
 use crate::session::Session;
@@ -40,7 +40,8 @@ pub fn sync(session: &Session, inputs: &[Input], applied: &[String]) -> Result<(
         let at = temporary.path();
         build(&Build { checked: &checked, source: &input.source, reader: &reader, identity: &identity }, at)?;
         complete(input, at)?;
-        if OURS.iter().any(|name| differs(&at.join(name), &directory.join(name))) {
+        let changed = |name: &str| replaces(at, name) && differs(&at.join(name), &directory.join(name));
+        if OURS.into_iter().any(changed) {
             update(at, directory, &checked)?;
             session.output.remark(&format!("Updated the files of {}.\n", clean(&directory.display().to_string())));
         }

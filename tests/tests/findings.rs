@@ -30,6 +30,9 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::ClusterDiffers, "engine/src/compile/cluster_tests.rs"),
     (Code::UnrecordedObjects, "tests/tests/unseen.rs"),
     (Code::ClusterDelete, "tests/scenarios/lifecycle.out"),
+    (Code::TenantUnreadable, "tests/scenarios/recreate.out"),
+    (Code::RecreateUnfinished, "tests/tests/recreate/main.rs"),
+    (Code::Interrupted, "tests/tests/recreate/main.rs"),
     (Code::DataLoss, "cli/tests/golden/recreate.txt"),
     (Code::DataLeftBehind, "tests/tests/volume_findings.rs"),
     (Code::VolumeInUse, "tests/tests/volume_findings.rs"),
@@ -52,7 +55,6 @@ const ELSEWHERE: &[(Code, &str)] = &[
 /// Codes that need a state or a live world, and of which no test makes a finding yet.
 const UNTRIED: &[Code] = &[
     Code::ClusterRecreate,
-    Code::TenantUnreadable,
     Code::ClaimShrinks,
     Code::VolumeReleased,
     Code::ClusterAmbiguous,
@@ -64,7 +66,6 @@ const UNTRIED: &[Code] = &[
     Code::CertificateBackup,
     Code::SecretMissing,
     Code::StateLocked,
-    Code::Interrupted,
 ];
 
 #[test]

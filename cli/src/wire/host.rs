@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use laconic_engine::apply::Provider;
+use laconic_engine::apply::{Provider, Rescue};
 use laconic_engine::resource::{Target, UnknownReason};
 use laconic_providers::docker::{ContainerEngine, Docker, DockerError};
 use laconic_providers::kubernetes::Connection;
@@ -26,6 +26,15 @@ impl Host {
     /// What is asked and told.
     #[must_use]
     pub fn provider(&self) -> &dyn Provider {
+        match self {
+            Self::Simulated(host) => &**host,
+            Self::Live(provider) => &**provider,
+        }
+    }
+
+    /// What a recreate takes out of it and puts back.
+    #[must_use]
+    pub fn rescue(&self) -> &dyn Rescue {
         match self {
             Self::Simulated(host) => &**host,
             Self::Live(provider) => &**provider,

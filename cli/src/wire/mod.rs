@@ -15,7 +15,7 @@ pub use laconic_providers::SimulatedHost;
 pub use laconic_providers::git::{EntryKind, Git, GitError};
 pub use laconic_providers::pod::{LogRequest, Pod, PodContainer, PodsOf};
 pub use laconic_state::disk::Disk;
-pub use laconic_state::{LocalStore, LockReport, MemoryStore};
+pub use laconic_state::{LocalStore, LocalVault, LockReport, MemoryStore, MemoryVault};
 
 use crate::args::Common;
 use crate::error::{Problem, Result};
@@ -65,6 +65,12 @@ impl Wire {
             }),
         };
         store.on(self.disk.clone())
+    }
+
+    /// Where what survives a recreate is kept.
+    #[must_use]
+    pub fn vault(&self) -> LocalVault {
+        LocalVault::new(&self.state_directory()).on(self.disk.clone())
     }
 
     /// This host and the API servers that these targets live on.

@@ -11,6 +11,7 @@ use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabou
 use crate::plan::locate::{Located, Look, Sought, locate};
 use crate::plan::planner::{Judgement, registers};
 use crate::plan::stop::holds_cluster;
+use crate::plan::transaction::{is_chosen, is_in_vault};
 use crate::resource::Target;
 use crate::state::{Tenant, VolumeStorage};
 
@@ -211,6 +212,12 @@ fn by_plan(
     located: &Located,
     will: Option<&VolumeStorage>,
 ) -> (VolumeVerdict, VolumeReason) {
+    let from_node = located.bytes.may_be_in_node() && is_chosen(judgement, target, deployment, volume);
+    let from_vault = || is_in_vault(judgement, target, deployment, volume);
+    // What is on the host now is not overwritten by what was in a node.
+    if will == Some(&VolumeStorage::Overlay) && (from_node || from_vault()) {
+        return (VolumeVerdict::Kept, VolumeReason::Rescued);
+    }
     let action = |address: &Address| judgement.resources.get(address).map_or(Action::NoOp, |one| one.verdict.action);
     let goes = |action: Action| matches!(action, Action::Delete | Action::Replace);
     let claim = action(&claim_address(deployment, volume));

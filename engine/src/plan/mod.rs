@@ -30,14 +30,17 @@ pub mod ignored;
 pub mod input;
 pub mod lint;
 pub mod locate;
+pub mod pending_edits;
 pub mod planner;
 pub mod prepare;
+pub mod recreate;
 pub mod register;
 pub mod rollout;
 pub mod stop;
 pub mod stray;
 pub mod survey;
 pub mod target;
+pub mod transaction;
 
 pub use base::plan_against;
 pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Reason};
@@ -52,4 +55,8 @@ pub use fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate}
 pub use input::{PlanInput, Requirements};
 pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};
+pub use recreate::{
+    QuiesceReason, QuiescedWorkload, Recreate, RecreateCourse, RecreatePhase, RescuedVolume, SecretReturn,
+    VaultedSecret,
+};
 pub use stop::StopOptions;
