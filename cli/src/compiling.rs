@@ -106,6 +106,13 @@ pub fn compile_all(inputs: &Inputs, offline: bool) -> Compiled {
         }
         let several = inputs.len() > 1;
         let name = inputs.get(number).map(|input| input.source.name.as_str()).unwrap_or_default();
+        if inputs.neighbours.contains(name) {
+            // What is wrong with it by itself is told to whoever asks about it.
+            compiled.tentative.extend(deployment.or(tentative));
+            all.extend(texts.iter().map(|(file, text)| (file.clone(), text.clone())));
+            compiled.texts.push(texts);
+            continue;
+        }
         compiled.deployments.extend(deployment);
         compiled.tentative.extend(tentative);
         // With several deployments "spec.yml" alone does not say whose.

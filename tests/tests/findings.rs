@@ -3,7 +3,7 @@
 //! A folder `fixtures/findings/LACnnn/triggers…` must give that code, `…/nearly…` must not. Its files lie over those of
 //! `fixtures/findings/base`, a deployment directory; folders with a spec.yml of their own in it are deployments that are
 //! checked together; with a folder `stack` it is a spec and a stack in a repository. `${HOST}` in a file is the folder
-//! around the deployments, `links.txt` lists symbolic links in it, and `NAME.size` stands for a file `NAME` of that size.
+//! around the deployments, `links.txt` lists symbolic links in it, `absent.txt` files of the base that are not there, and `NAME.size` stands for a file `NAME` of that size.
 //! `UPDATE_GOLDEN=1` writes the outputs, `FINDING=LAC103` tries one code.
 
 #[path = "cases/golden.rs"]

@@ -92,10 +92,24 @@ fn steady(text: &str, work: &Path) -> String {
         if let Some(at) = starts.into_iter().find(|at| is_commit(&line[*at..])) {
             line.replace_range(at..at + 7, "commit");
         }
-        out.push_str(&times(&line));
+        out.push_str(&times(&without_computed_ids(&line)));
         out.push('\n');
     }
     out
+}
+
+/// The text without ids that were computed from the path of a directory.
+fn without_computed_ids(text: &str) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("laconic-").map(|at| at + "laconic-".len()) {
+        let (before, after) = rest.split_at(at);
+        result.push_str(before);
+        let digits = after.bytes().take_while(u8::is_ascii_hexdigit).count();
+        rest = if digits == 16 { &after[16..] } else { after };
+        result.push_str(if digits == 16 { "(computed)" } else { "" });
+    }
+    result + rest
 }
 
 /// Whether a text begins with the short id of a commit and a closing bracket.

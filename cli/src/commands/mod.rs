@@ -2,6 +2,7 @@
 
 mod apply;
 mod deploy_create;
+mod deploy_fetch;
 mod deploy_init;
 mod destroy;
 mod doctor;
@@ -65,6 +66,7 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
                 };
                 deploy_init::run(session, &wanted)
             }
+            DeployCommand::Fetch { update } => deploy_fetch::run(session, *update),
             DeployCommand::Create { deployment_dir, update, dialect, deployment_id, cluster_id } => {
                 let wanted = deploy_create::Wanted {
                     directory: deployment_dir,

@@ -152,7 +152,7 @@ fn open_once(root: &Path, shown: &str, revision: Option<&RevisionSources>, pins:
         list.push(one.input(root, shown, revision, shared));
     }
     let open = OpenRepository { root: root.to_owned(), repository, findings, text };
-    Ok(Some(Inputs { list, repository: Some(Arc::new(open)) }))
+    Ok(Some(Inputs { list, repository: Some(Arc::new(open)), ..Inputs::default() }))
 }
 
 /// A deployment with what has to be read before it can be compiled.

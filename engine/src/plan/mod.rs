@@ -12,6 +12,7 @@ pub mod change_writer;
 pub mod danger;
 pub mod danger_cluster;
 pub mod danger_dry_run;
+pub mod danger_identity;
 pub mod danger_ownership;
 pub mod danger_unseen;
 pub mod danger_volume;

@@ -346,6 +346,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     }
     findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius));
     findings.extend(crate::plan::danger_dry_run::dry_runs(judgement, &changes));
+    crate::plan::danger_identity::judge(input, &mut findings);
     suppress(input, &mut findings);
     findings.sort_by(|left, right| {
         (std::cmp::Reverse(left.severity), left.code, &left.subject, &left.place, &left.message).cmp(&(
