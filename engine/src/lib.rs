@@ -31,5 +31,6 @@ pub mod secret;
 pub mod source;
 pub mod spec;
 pub mod state;
+pub mod suppression;
 pub mod value;
 pub mod yaml;

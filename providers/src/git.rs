@@ -34,7 +34,7 @@ pub enum GitError {
         detail: String,
     },
     /// What was fetched is another commit than the one that was named.
-    #[error("`{revision}` is there the name of another commit, {commit}")]
+    #[error("`{revision}` is not the name of a commit there, and leads to {commit}")]
     OtherCommit {
         /// What was named.
         revision: String,

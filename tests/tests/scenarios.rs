@@ -12,6 +12,7 @@
 //! $ replace FILE FROM TO   edit a file, as an operator would; `\n` is a new line
 //! $ remove PATH            remove one, or a directory
 //! $ copy FROM TO           copy one, or a directory
+//! $ list DIRECTORY         what is in it, but for what is hidden
 //! $ git ARGUMENTS          run git, always at the same time and by the same person
 //! $ in DIRECTORY COMMAND   do that there
 //! $ remember NAME MARKER   what the last output had behind that marker; `$NAME` in later commands (`$WORK` is the directory)
@@ -60,6 +61,13 @@ fn words(line: &str) -> Vec<String> {
     }
     words.extend(word);
     words
+}
+
+fn listed(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = entries.filter(|name| !name.starts_with('.')).collect();
+    names.sort();
+    names
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -228,6 +236,11 @@ fn run(script: &str) -> String {
                 path if path.is_dir() => fs::remove_dir_all(path).unwrap(),
                 path => fs::remove_file(path).unwrap(),
             },
+            ["list", directory] => {
+                for name in listed(&work.join(directory)) {
+                    out.push_str(&format!("{name}\n"));
+                }
+            }
             ["copy", from, to] => copy(&place.join(from), &place.join(to)),
             ["git", arguments @ ..] => git(&place, arguments),
             ["remember", name, marker] => {

@@ -7,7 +7,7 @@ use crate::code::Code;
 use crate::compile::CompiledDeployment;
 use crate::finding::Finding;
 use crate::plan::PlanInput;
-use crate::resource::Live;
+use crate::resource::{Live, Observed, Target};
 
 /// What state and world say of an id.
 enum Evidence {
@@ -41,10 +41,11 @@ fn another(deployment: &CompiledDeployment, evidence: &str) -> Finding {
     let id = &deployment.identity.deployment_id;
     Finding::new(
         Code::ComputedIdentity,
-        format!("there is no deployment.yml, and the id computed from the directory's path, `{id}`, is not the deployment's: {evidence}"),
+        format!("there is no deployment.yml, and nothing is done with the id computed from the directory's path, `{id}`: {evidence}"),
     )
     .about(&deployment.name)
-    .help("restore deployment.yml from a backup, or write it with the `cluster-id` and the `deployment-id` that the objects have")
+    .help("restore deployment.yml from a backup, or write it with the `cluster-id` (`kind get clusters`) and the `deployment-id` (the label `app`) that the running objects have")
+    .help(format!("if nothing runs and nothing is to be found again, write it with `cluster-id: {id}`"))
 }
 
 fn evidence(input: &PlanInput, deployment: &CompiledDeployment) -> Evidence {
@@ -71,8 +72,12 @@ fn recorded(input: &PlanInput, deployment: &CompiledDeployment) -> Evidence {
 }
 
 fn live(input: &PlanInput, deployment: &CompiledDeployment) -> Evidence {
-    let observed = input.world.get(&deployment.target).and_then(|observed| observed.objects.as_ref().ok());
-    let Some(objects) = observed else { return Evidence::None };
+    let Some(observed) = input.world.get(&deployment.target) else { return Evidence::None };
+    if let (Target::Kind(cluster), Observed::Absent) = (&deployment.target, &observed.cluster) {
+        // It may well run on a cluster that is called otherwise: laconic-so joined whichever there was.
+        return Evidence::Another(format!("nothing is recorded, and no kind cluster `{cluster}` is there to have it"));
+    }
+    let Ok(objects) = &observed.objects else { return Evidence::None };
     let namespace = &deployment.tenant.namespace;
     let id = deployment.identity.deployment_id.as_str();
     let is_here = |key: &ObjectKey| key.namespace.is_empty() || *key.namespace == **namespace;
@@ -94,4 +99,120 @@ fn stamped<'a>(objects: &'a BTreeMap<ObjectKey, Live>, namespace: &str, director
     let live = objects.get(&ObjectKey::new(ResourceType::Namespace, "", namespace))?;
     let owner = live.attributes.pointer("/metadata/annotations/laconic.com~1deployment-dir")?.as_str()?;
     app(live).filter(|_| owner == directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::address::Address;
+    use crate::code::Severity;
+    use crate::plan::Mode;
+    use crate::resource::{ObservedTarget, UnknownReason};
+    use crate::spec::compute_identity;
+    use crate::state::{Body, Recorded, State, Status, Tenant};
+
+    const DIRECTORY: &str = "/srv/deployments/shop";
+
+    fn input() -> PlanInput {
+        let identity = compute_identity(DIRECTORY);
+        let tenant =
+            Tenant { directory: DIRECTORY.to_owned(), namespace: "laconic-shop".to_owned(), ..Tenant::default() };
+        let deployment = CompiledDeployment {
+            name: "shop".to_owned(),
+            target: Target::Kind(identity.cluster_id.clone()),
+            identity,
+            resources: Vec::new(),
+            tenant,
+            wish_places: BTreeMap::new(),
+            ignored: Vec::new(),
+            suppressed: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+        };
+        PlanInput::new(Mode::Apply, vec![deployment])
+    }
+
+    /// What becomes of the warning.
+    fn judged(input: &PlanInput) -> Option<Severity> {
+        let warning = Finding::new(Code::ComputedIdentity, "x").about("shop").as_severity(Severity::Warning);
+        let others = Finding::new(Code::ComputedIdentity, "x").about("ledger").as_severity(Severity::Warning);
+        let mut findings = vec![warning, others.clone()];
+        judge(input, &mut findings);
+        assert!(findings.contains(&others));
+        findings.into_iter().find(|finding| finding.subject == "shop").map(|finding| finding.severity)
+    }
+
+    fn see(input: &mut PlanInput, cluster: Observed, objects: Vec<(ObjectKey, serde_json::Value)>) {
+        let live = |attributes| Live { uid: "u".into(), attributes, owners: Vec::new(), terminating: false };
+        let mut observed = ObservedTarget::unknown(UnknownReason::Offline);
+        observed.cluster = cluster;
+        observed.objects = Ok(objects.into_iter().map(|(key, attributes)| (key, live(attributes))).collect());
+        let target = input.deployments[0].target.clone();
+        input.world.insert(target, observed);
+    }
+
+    fn running() -> Observed {
+        Observed::Present(Live { uid: "n".into(), attributes: json!({}), owners: Vec::new(), terminating: false })
+    }
+
+    fn record(input: &mut PlanInput, name: &str) {
+        let mut state = State::empty(Scope::deployment("shop"));
+        let key = ObjectKey::new(ResourceType::Deployment, "laconic-shop", name);
+        let body = Body::of(json!({}));
+        let recorded = Recorded {
+            key,
+            uid: "u".into(),
+            needs: Vec::new(),
+            status: Status::Settled,
+            desired: body.clone(),
+            observed: body,
+            completed: false,
+        };
+        let address = Address::new(ResourceType::Deployment, Scope::deployment("shop"), "shop");
+        state.resources.insert(address, recorded);
+        input.states.insert(state.scope.clone(), state);
+    }
+
+    #[test]
+    fn nothing_known_leaves_the_warning() {
+        let mut input = input();
+        assert_eq!(judged(&input), Some(Severity::Warning));
+        see(&mut input, running(), Vec::new());
+        assert_eq!(judged(&input), Some(Severity::Warning));
+        see(&mut input, Observed::Absent, Vec::new());
+        assert_eq!(judged(&input), Some(Severity::Refusal));
+    }
+
+    #[test]
+    fn the_recorded_names_decide() {
+        let mut input = input();
+        let id = input.deployments[0].identity.deployment_id.clone();
+        record(&mut input, &format!("{id}-deployment"));
+        assert_eq!(judged(&input), None);
+        // What is recorded counts more than what is gone.
+        see(&mut input, Observed::Absent, Vec::new());
+        assert_eq!(judged(&input), None);
+        record(&mut input, &format!("{id}5-deployment"));
+        assert_eq!(judged(&input), Some(Severity::Refusal));
+    }
+
+    #[test]
+    fn the_labels_of_live_objects_decide() {
+        let mut input = input();
+        let id = input.deployments[0].identity.deployment_id.clone();
+        let pod_of = |namespace: &str| ObjectKey::new(ResourceType::Deployment, namespace, "x");
+        let labelled = |id: &str| json!({"metadata": {"labels": {"app": id}}});
+        see(&mut input, running(), vec![(pod_of("laconic-shop"), labelled(&id))]);
+        assert_eq!(judged(&input), None);
+        // Somebody else's namespace says nothing.
+        see(&mut input, running(), vec![(pod_of("elsewhere"), labelled(&id))]);
+        assert_eq!(judged(&input), Some(Severity::Warning));
+        let namespace = ObjectKey::new(ResourceType::Namespace, "", "laconic-shop");
+        let stamped = |directory: &str| json!({"metadata": {"labels": {"app": "laconic-old"}, "annotations": {"laconic.com/deployment-dir": directory}}});
+        see(&mut input, running(), vec![(namespace.clone(), stamped(DIRECTORY))]);
+        assert_eq!(judged(&input), Some(Severity::Refusal));
+        see(&mut input, running(), vec![(namespace, stamped("/srv/deployments/other"))]);
+        assert_eq!(judged(&input), Some(Severity::Warning));
+    }
 }

@@ -27,7 +27,7 @@ pub use model::{
 };
 pub use read_config_env::{ConfigEnv, read_config_env};
 pub use read_deployment::read_deployment_file;
-pub use read_repository::read_repository;
+pub use read_repository::{password, read_repository};
 pub use read_spec::read_spec;
 pub use read_stack::{REPOSITORIES, read_stack};
 pub use repository::{PinnedStack, Policy, Repository, RepositoryCluster, RepositoryDeployment, StackReference};

@@ -113,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_other_side_does_not_have_is_said() {
-        let (origin, address, [_, second]) = origin().await;
+        let (origin, address, _) = origin().await;
         let missing = "0123456789012345678901234567890123456789";
         for (address, revision) in
             [(address.as_str(), "v2"), (&address, missing), ("file:///nowhere/at/all", "main"), (&address, "--help")]
@@ -121,11 +121,10 @@ mod tests {
             let place = tempfile::tempdir().unwrap();
             Git::default().fetch(address, revision, place.path()).await.unwrap_err();
         }
-        // A branch that is called like a commit, and is another.
-        let name = second.replace(|digit: char| digit != '0', "1");
-        super::super::tests::git(origin.path(), &["branch", &name]).await;
+        // The whole name of something that is no commit, and leads to one.
+        let tag = Git::default().line(origin.path(), &["rev-parse", "v1"]).await.unwrap();
         let place = tempfile::tempdir().unwrap();
-        let error = Git::default().fetch(&address, &name, place.path()).await.unwrap_err();
+        let error = Git::default().fetch(&address, &tag, place.path()).await.unwrap_err();
         assert!(matches!(error, GitError::OtherCommit { .. }), "{error}");
     }
 }

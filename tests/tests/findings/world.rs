@@ -92,7 +92,10 @@ pub fn run(fixture: &Path, more: &[&str]) -> Ran {
     let deployments: Vec<String> =
         subfolders(fixture).into_iter().filter(|name| fixture.join(name).join("spec.yml").is_file()).collect();
     let mut arguments: Vec<String> = vec!["validate".to_owned(), "--color".to_owned(), "never".to_owned()];
-    let here = if fixture.join("stack").is_dir() {
+    let here = if fixture.join("laconic.yml").is_file() {
+        lay(fixture, &host.join("repository"), &host_text);
+        host.join("repository")
+    } else if fixture.join("stack").is_dir() {
         arguments.extend(["--spec-file".to_owned(), "spec.yml".to_owned()]);
         lay(fixture, &host.join("web"), &host_text);
         host.join("web")
