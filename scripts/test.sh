@@ -19,7 +19,8 @@ export LACONIC_TESTBED_SKIPPED
 trap 'rm -f "$LACONIC_TESTBED_SKIPPED"' EXIT
 
 phase 'format' cargo fmt --all --check
-phase 'clippy' cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+# One profile for everything: build scripts and macros are compiled once.
+phase 'clippy' cargo clippy --workspace --all-targets --profile ci --locked --quiet -- -D warnings
 phase 'dependencies' scripts/deny.sh
 phase 'test bed' scripts/testbed.sh
 if [ "${LACONIC_TESTBED:-}" != off ]; then
@@ -33,9 +34,9 @@ fi
 phase 'build of tests' cargo test --workspace --all-targets --profile ci --locked --quiet --no-run
 phase 'tests' scripts/tests.sh
 phase 'doc tests' cargo test --workspace --doc --profile ci --locked --quiet
-phase 'rustdoc' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
+phase 'rustdoc' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --profile ci --locked --quiet
 phase 'book' scripts/book.sh
-phase 'demo binary' cargo build --profile ci -p laconic --locked --quiet
+# With the program that was built for the tests.
 phase 'demo against README' scripts/check-demo.sh
 if [ -s "$LACONIC_TESTBED_SKIPPED" ]; then
   printf 'WARNING: LACONIC_TESTBED=%s, and these tests were left out:\n' "${LACONIC_TESTBED:-}" >&2

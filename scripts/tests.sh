@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tests=(cargo test --workspace --profile ci --locked --offline --quiet)
+tests=(cargo test --workspace --profile ci --locked --offline --quiet --no-fail-fast)
 if [ -n "${LACONIC_TESTBED:-}" ]; then
   exec "${tests[@]}" --all-targets
 fi
@@ -24,28 +24,48 @@ done < <(for file in */tests/*.rs */tests/*/main.rs; do
   basename "${file%.rs}"
 done | sort -u)
 
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+names=()
+running=()
+# Starts a group beside the others.
 group() {
   local name=$1
   shift
-  # The phase's own status counts, not that of the naming of its lines.
-  scripts/phase.sh "$name" "$@" > >(sed -u "s/^/[$name] /") 2>&1
+  scripts/phase.sh "$name" "$@" 2>&1 | tee "$logs/$name" | sed -u "s/^/[$name] /" &
+  names+=("$name")
+  running+=($!)
 }
-running=()
+# What a group has to say of its failures: those that cargo lists, else its last lines. The causes come last and short.
+failures() {
+  local said listed
+  said=$(cat "$1")
+  listed=$(awk '/^failures:$/ { listing = 1 } listing; /^test result:/ { listing = 0 }' <<<"$said")
+  tail -n 80 <<<"${listed:-$said}"
+  grep -A 2 'panicked at' <<<"$said" | cut -c 1-160 | tail -n 12 || true
+}
 if [ "${LACONIC_TESTBED_ENGINE:-own}" = own ]; then
-  group 'journeys' scripts/with-docker.sh "${tests[@]}" "${journeys[@]}" &
-  running+=($!)
-  group 'contract' scripts/with-docker.sh "${tests[@]}" "${contract[@]}" &
-  running+=($!)
+  group 'journeys' scripts/twice.sh scripts/with-docker.sh "${tests[@]}" "${journeys[@]}"
+  group 'contract' scripts/twice.sh scripts/with-docker.sh "${tests[@]}" "${contract[@]}"
 else
   # One Docker, one port 80: one cluster at a time.
-  group 'on clusters' scripts/with-docker.sh "${tests[@]}" "${journeys[@]}" "${contract[@]}" -- --test-threads=1 &
-  running+=($!)
+  group 'on clusters' scripts/twice.sh scripts/with-docker.sh "${tests[@]}" "${journeys[@]}" "${contract[@]}" -- --test-threads=1
 fi
-group 'others' "${tests[@]}" "${rest[@]}" &
-running+=($!)
+group 'others' "${tests[@]}" "${rest[@]}"
 # A short run: the inputs that are kept, and some seconds of new ones.
-group 'fuzz' scripts/fuzz.sh 10 &
-running+=($!)
-status=0
-for process in "${running[@]}"; do wait "$process" || status=1; done
-exit "$status"
+group 'fuzz' scripts/fuzz.sh 10
+failed=()
+for index in "${!running[@]}"; do wait "${running[index]}" || failed+=("${names[index]}"); done
+# Once more, together and last: the groups' lines are mixed, and of a long output people see the end.
+for name in "${failed[@]}"; do
+  printf '\n[%s] FAILED:\n' "$name"
+  failures "$logs/$name"
+done
+# Nobody shall overlook what failed at first.
+for name in "${names[@]}"; do
+  if grep -q '^SECOND ATTEMPT' "$logs/$name"; then
+    printf 'WARNING: [%s] needed a second attempt; what failed in the first:\n' "$name"
+    failures <(sed '/^SECOND ATTEMPT/,$d' "$logs/$name")
+  fi
+done
+[ ${#failed[@]} -eq 0 ]

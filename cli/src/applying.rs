@@ -168,6 +168,7 @@ fn approve(session: &Session, mode: Mode) -> Result<()> {
     let question = match mode {
         Mode::Apply => "Do you want to perform these actions?",
         Mode::Destroy => "Do you really want to destroy all of this?",
+        Mode::Stop => "Do you want to stop this?",
         Mode::Import => "Do you want to take these objects into state?",
     };
     let prompt = format!(
@@ -302,6 +303,7 @@ fn lock(plan: &Plan, store: &LocalStore) -> Result<Vec<Box<dyn LockGuard>>> {
     let operation = match plan.mode {
         Mode::Apply => "apply",
         Mode::Destroy => "destroy",
+        Mode::Stop => "stop",
         Mode::Import => "import",
     };
     let changed: BTreeSet<&Scope> = plan.changes.iter().map(|change| &change.address.scope).collect();

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod deployment;
 mod looking;
 mod making;
 
@@ -8,6 +9,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use deployment::{
+    ClusterArgs, ClusterCommand, ClusterManagement, DeploymentArgs, DeploymentCommand, ExecArgs, LogsArgs, PartArgs,
+    PortArgs, RestartArgs, StartArgs, StopArgs,
+};
 pub use looking::{
     GraphArgs, GraphFormat, RenderArgs, RenderFormat, RenderScope, SchemaFile, ShowArgs, ValidateArgs, ValidateFormat,
     WhyArgs,
@@ -59,6 +64,9 @@ pub struct Common {
     /// How long a Kubernetes may take to answer one request: 90s, 5m, 1h
     #[arg(long, value_name = "DURATION", value_parser = parse_limit, global = true)]
     pub request_timeout: Option<Duration>,
+    /// Only plan what would be done, and touch nothing
+    #[arg(long, global = true)]
+    pub dry_run: bool,
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -110,10 +118,14 @@ pub enum Command {
     Why(WhyArgs),
     /// Take a deployment that exists into state
     Import(ImportArgs),
+    /// Look at kind clusters and at who lives on them
+    Cluster(ClusterArgs),
     /// Look after the state
     State(StateArgs),
     /// Make specs and deployment directories
     Deploy(DeployArgs),
+    /// Start, stop and look after a deployment
+    Deployment(DeploymentArgs),
     /// Look at and change a simulated host, as somebody else would
     Simulate(SimulateArgs),
     /// Print the JSON Schema of spec.yml or laconic.yml, for editors
@@ -297,9 +309,6 @@ pub struct DestroyArgs {
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// Show the plan and stop
-    #[arg(long)]
-    pub dry_run: bool,
     /// What is planned.
     #[command(flatten)]
     pub planning: Planning,
@@ -380,6 +389,45 @@ mod tests {
             panic!()
         };
         assert_eq!(deploy.deploy_to, DeployTo::K8s);
+    }
+
+    /// The spellings that playbooks have: options of a group before and after its command, and each pair of flags.
+    #[test]
+    fn the_commands_on_a_deployment_parse_as_laconic_so_spells_them() {
+        for line in [
+            "deployment --dir d start",
+            "deployment --dir d up --stay-attached",
+            "deployment --dir d restart --stack-path s --spec-file f --config-file c --force --expected-ip 192.0.2.1",
+            "deployment --dir d prepare --skip-cluster-management",
+            "deployment --dir d update-envs",
+            "deployment --dir d push-images",
+            "deployment --dir d status",
+            "deployment --dir d ps",
+            "deployment --dir d logs -n 20 -f web",
+            "deployment --dir d port web 80",
+            "deployment --dir d exec web ls -l /",
+            "deployment --dir d run-job migrate --helm-release r",
+            "--dry-run deployment --dir d start --skip-cluster-management",
+            "deployment --dir d start --perform-cluster-management --detatch-terminal web",
+            "--stack s deploy --deploy-to k8s-kind init --output f",
+            "--stack s deploy init --output f --deploy-to k8s-kind",
+        ] {
+            parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        for verb in ["stop", "down"] {
+            let line =
+                format!("deployment --dir d {verb} --delete-volumes --delete-namespace --perform-cluster-management");
+            let Command::Deployment(DeploymentArgs { command: DeploymentCommand::Stop(stop) }) =
+                parse(&line).unwrap().command
+            else {
+                panic!()
+            };
+            assert!(stop.delete_volumes && stop.delete_namespace && stop.cluster.perform_cluster_management);
+            assert!(!stop.planning.skip_cluster_management);
+        }
+        parse("deployment stop --preserve-volumes --skip-cluster-management").unwrap();
+        parse("deployment stop --delete-volumes --preserve-volumes").unwrap_err();
+        parse("deployment stop --skip-cluster-management --perform-cluster-management").unwrap_err();
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum Exit {
     Refused,
     /// Locked or stale.
     LockedOrStale,
+    /// As a program ended that was run in a container.
+    OfProgram(u8),
 }
 
 impl Exit {
@@ -36,6 +38,7 @@ impl Exit {
             Self::Changes => 2,
             Self::Refused => 3,
             Self::LockedOrStale => 4,
+            Self::OfProgram(code) => code,
         }
     }
 
@@ -51,7 +54,7 @@ impl Exit {
             Self::Changes => 1,
             Self::Refused => 2,
             Self::LockedOrStale => 3,
-            Self::Failed => 4,
+            Self::Failed | Self::OfProgram(_) => 4,
         }
     }
 }
@@ -67,6 +70,11 @@ pub enum Problem {
     Output(std::io::Error),
     /// A command exists for simulated hosts only.
     NeedsSimulation,
+    /// A command that writes something and has no plan that could be shown instead.
+    NoDryRun {
+        /// The command.
+        command: &'static str,
+    },
     /// Nothing says which deployment is meant.
     NoDeployment {
         /// Where the search began.
@@ -264,6 +272,70 @@ pub enum Problem {
         /// Addresses like it.
         like: Vec<String>,
     },
+    /// A cluster that is neither recorded nor runs here, or none where several are.
+    UnknownCluster {
+        /// As given.
+        cluster: Option<String>,
+        /// Those that are known.
+        known: Vec<String>,
+    },
+    /// A service that the deployment does not have.
+    UnknownService {
+        /// As given.
+        service: String,
+        /// Those it has.
+        known: Vec<String>,
+    },
+    /// A service of which no container runs.
+    NotRunning {
+        /// The service.
+        service: String,
+    },
+    /// A port that leads nowhere out of the cluster.
+    PortNotPublished {
+        /// The service.
+        service: String,
+        /// Its port.
+        port: u16,
+    },
+    /// Images to be pushed, and no `image-registry` in the spec.
+    NoRegistry {
+        /// The deployment.
+        deployment: String,
+    },
+    /// A command that is about one deployment.
+    OneDeployment {
+        /// The command.
+        command: &'static str,
+    },
+    /// A command that needs something that runs, on a simulated host.
+    NothingRuns,
+    /// A command in a container of a remote Kubernetes.
+    ElsewhereByKubectl {
+        /// What does it.
+        command: String,
+    },
+    /// A job that the stack does not have.
+    UnknownJob {
+        /// As given.
+        job: String,
+        /// Those it has.
+        known: Vec<String>,
+    },
+    /// A restart that would make or delete the cluster.
+    ClusterWouldChange {
+        /// The cluster.
+        cluster: String,
+    },
+    /// An image that is named on the command line of a restart.
+    ImageOnRestart,
+    /// A `git pull` that failed.
+    Pull {
+        /// Where.
+        directory: PathBuf,
+        /// What went wrong.
+        error: crate::wire::GitError,
+    },
     /// Several kind clusters run and none is named.
     ManyClusters {
         /// Their names.
@@ -333,7 +405,10 @@ impl Problem {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::BrokenPipe => Exit::Done,
-            Self::Refused { .. } | Self::ConsentNotBound { .. } | Self::Apply(ApplyError::Refused) => Exit::Refused,
+            Self::Refused { .. }
+            | Self::ConsentNotBound { .. }
+            | Self::ClusterWouldChange { .. }
+            | Self::Apply(ApplyError::Refused) => Exit::Refused,
             Self::StalePlan { .. }
             | Self::OtherPlan { .. }
             | Self::OtherChange { .. }

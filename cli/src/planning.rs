@@ -19,7 +19,9 @@ use serde_json::Value;
 use crate::args::Planning;
 use crate::compiling::{Compiled, compile_or_complain, in_parallel};
 use crate::error::{Problem, Result};
+use crate::everyday::{Everyday, aim};
 use crate::inputs::{Input, Inputs, directories, locate_selected};
+use crate::maintenance;
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
 use crate::view::finding::Texts;
@@ -36,6 +38,8 @@ pub struct Wanted<'a> {
     pub consents: BTreeSet<Consent>,
     /// The rest of the command line.
     pub planning: &'a Planning,
+    /// What the commands on one deployment add.
+    pub everyday: Everyday,
     /// The command, for messages.
     pub command: &'static str,
 }
@@ -89,7 +93,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
         inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.clone()).collect();
     left_out.retain(|name| !inputs.neighbours.contains(name));
     // Of a repository, the deployments that are here are acted on.
-    let acts = matches!(wanted.command, "apply" | "destroy" | "import");
+    let acts = matches!(wanted.command, "apply" | "destroy" | "stop" | "import");
     let is_nobody = inputs.repository.is_none() || left_out.len() == inputs.selected();
     if acts && is_nobody && !left_out.is_empty() {
         return Err(Problem::NoIdentity { command: wanted.command });
@@ -103,6 +107,9 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     if (acts || wanted.command == "drift") && inputs.repository.is_some() && !left_out.is_empty() {
         compiled.deployments.retain(|deployment| !left_out.contains(&deployment.name));
         say_left_out(session, &left_out);
+    }
+    if wanted.everyday.maintenance {
+        maintenance::stand_in(&inputs, &mut compiled.deployments);
     }
     let mut directories = directories(&inputs);
     let store = session.wire.store(&directories);
@@ -240,6 +247,8 @@ fn gather(
     input.inputs_digest = inputs_digest;
     input.simulated = session.wire.is_simulated();
     input.skip_cluster = wanted.planning.skip_cluster_management;
+    input.stop = wanted.everyday.stop;
+    input.rollout = wanted.everyday.rollout.then(laconic_state::timestamp::now);
     input.rerun_jobs = wanted.planning.rerun_jobs;
     // A spec without a directory has no state yet.
     let homeless: BTreeSet<&str> =
@@ -248,6 +257,9 @@ fn gather(
         input.scopes().into_iter().filter(|scope| scope.is_cluster() || !homeless.contains(scope.name())).collect();
     input.states = load_states(store, &scopes)?;
     input.replace = addresses(&wanted.planning.replace, &input)?;
+    if let Some(part) = &wanted.everyday.part {
+        aim(&mut input, part)?;
+    }
     Ok(input)
 }
 

@@ -26,6 +26,8 @@ pub struct DiskSources {
     given: Option<Vec<String>>,
     /// The same files are asked for again and again; a plan reads each once.
     read: RefCell<HashMap<String, Bytes>>,
+    /// The same folders too.
+    entries: RefCell<HashMap<String, Result<SourceEntry, SourceError>>>,
 }
 
 /// What reading a file gave.
@@ -35,7 +37,7 @@ impl DiskSources {
     /// A reader for paths meant from `root`, which is absolute.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.display().to_string(), given: None, read: RefCell::default() }
+        Self { root: root.display().to_string(), given: None, read: RefCell::default(), entries: RefCell::default() }
     }
 
     /// The same reader, consulting nothing outside the given directories.
@@ -100,19 +102,8 @@ impl DiskSources {
         }
         Ok(bytes.into())
     }
-}
 
-impl SourceReader for DiskSources {
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError> {
-        if let Some(known) = self.read.borrow().get(path) {
-            return known.clone();
-        }
-        let result = self.read_now(path);
-        self.read.borrow_mut().insert(path.to_owned(), result.clone());
-        result
-    }
-
-    fn entry(&self, path: &str) -> Result<SourceEntry, SourceError> {
+    fn entry_now(&self, path: &str) -> Result<SourceEntry, SourceError> {
         let (path, metadata) = self.resolve(path)?;
         if metadata.is_file() {
             return Ok(SourceEntry::File(metadata.len()));
@@ -139,6 +130,26 @@ impl SourceReader for DiskSources {
         }
         entries.sort();
         Ok(SourceEntry::Directory(entries))
+    }
+}
+
+impl SourceReader for DiskSources {
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError> {
+        if let Some(known) = self.read.borrow().get(path) {
+            return known.clone();
+        }
+        let result = self.read_now(path);
+        self.read.borrow_mut().insert(path.to_owned(), result.clone());
+        result
+    }
+
+    fn entry(&self, path: &str) -> Result<SourceEntry, SourceError> {
+        if let Some(known) = self.entries.borrow().get(path) {
+            return known.clone();
+        }
+        let result = self.entry_now(path);
+        self.entries.borrow_mut().insert(path.to_owned(), result.clone());
+        result
     }
 
     fn real_path(&self, path: &str) -> Result<String, SourceError> {

@@ -64,6 +64,7 @@ fn empty() -> Plan {
         suppressed: [("shop".to_owned(), [("LAC503".to_owned(), "built daily".to_owned())].into())].into(),
         simulated: false,
         base: None,
+        stopped: Vec::new(),
         change_set: Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::secret::{SecretSource, is_placeholder, sources};
+use crate::secret::{SECRET_MEMBER, SecretSource, is_placeholder, sources};
 use crate::value::{Digest, canonical_bytes};
 
 /// Trees that are deeper stay trees: reading a text ends with an error at twice that depth.
@@ -83,13 +83,9 @@ impl Attributes {
         let (namespace, name) = namespace_and_name(&tree);
         let text = canonical_bytes(&tree).into_boxed_slice();
         let digest = Digest::of_bytes(&text);
-        self.packed = Some(Packed {
-            text,
-            digest,
-            has_secrets: has_placeholder(&tree),
-            namespace: namespace.into(),
-            name: name.into(),
-        });
+        // Hardly any has one, and a text is looked through faster than a tree.
+        let has_secrets = contains(&text, SECRET_MEMBER) && has_placeholder(&tree);
+        self.packed = Some(Packed { text, digest, has_secrets, namespace: namespace.into(), name: name.into() });
     }
 
     /// The digest of the canonical bytes.
@@ -122,9 +118,7 @@ impl Attributes {
     /// Whether a member of that name may be in them, found without unpacking.
     #[must_use]
     pub fn may_have_member(&self, name: &str) -> bool {
-        self.packed
-            .as_ref()
-            .is_none_or(|packed| packed.text.windows(name.len()).any(|window| window == name.as_bytes()))
+        self.packed.as_ref().is_none_or(|packed| contains(&packed.text, name))
     }
 }
 
@@ -148,6 +142,10 @@ pub(crate) fn namespace_and_name(tree: &Value) -> (&str, &str) {
     let metadata = &tree["metadata"];
     let text = |member: &str| metadata[member].as_str().unwrap_or_default();
     (text("namespace"), text("name"))
+}
+
+fn contains(text: &[u8], phrase: &str) -> bool {
+    memchr::memmem::find(text, phrase.as_bytes()).is_some()
 }
 
 /// Whether a tree holds nothing that its text might give back otherwise: the last digit of a fraction, or more levels

@@ -1,5 +1,6 @@
 //! The port through which the compiler sees input files. The engine itself knows no disk.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -139,6 +140,15 @@ impl SourceReader for MemorySources {
 /// A path without `.` parts, doubled slashes and resolvable `..` parts, as text: nothing is looked up.
 #[must_use]
 pub fn normalize_path(path: &str) -> String {
+    normalized(path).into_owned()
+}
+
+/// Most paths are written as they should be: nothing is built for those.
+fn normalized(path: &str) -> Cow<'_, str> {
+    let mut relative = path.strip_prefix('/').unwrap_or(path).split('/');
+    if matches!(path, "" | "/") || relative.all(|part| !matches!(part, "" | "." | "..")) {
+        return Cow::Borrowed(path);
+    }
     let mut parts: Vec<&str> = Vec::new();
     let absolute = path.starts_with('/');
     for part in path.split('/') {
@@ -155,7 +165,7 @@ pub fn normalize_path(path: &str) -> String {
         }
     }
     let joined = parts.join("/");
-    if absolute { format!("/{joined}") } else { joined }
+    Cow::Owned(if absolute { format!("/{joined}") } else { joined })
 }
 
 /// `path` as meant from `directory`.
@@ -171,7 +181,7 @@ pub fn join_path(directory: &str, path: &str) -> String {
 /// Whether `path` is `root` or lies below it, by whole path components: `/srv/kind2` is not under `/srv/kind`.
 #[must_use]
 pub fn is_under(path: &str, root: &str) -> bool {
-    let (path, root) = (normalize_path(path), normalize_path(root));
+    let (path, root) = (normalized(path), normalized(root));
     path == root || path.strip_prefix(root.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
 }
 

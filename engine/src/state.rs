@@ -74,6 +74,9 @@ pub struct Tenant {
     pub pods: BTreeMap<String, u32>,
     /// What it wishes of the cluster.
     pub wishes: ClusterWishes,
+    /// Whether it was stopped: nothing of it runs, and what it keeps is still here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
     /// Whether its cluster was taken down under it and it was not brought back completely yet: every plan on that cluster
     /// goes on with that first.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -173,7 +176,7 @@ pub enum JournalRecord {
     Begin {
         /// The plan's id.
         plan: String,
-        /// `apply`, `destroy`, `import`.
+        /// `apply`, `stop`, `destroy`, `import`.
         operation: String,
         /// When, RFC 3339.
         time: String,
@@ -292,6 +295,10 @@ impl State {
                 self.resources.insert(address, recorded);
             }
             JournalRecord::Gone { address } => {
+                // Who it was is of no interest once it is gone on purpose: the next one of its name is another one.
+                if address.resource_type == crate::address::ResourceType::KindCluster {
+                    self.identity = None;
+                }
                 self.resources.remove(&address);
             }
             JournalRecord::Lost { address } => {

@@ -1,5 +1,5 @@
-//! git, as far as files of a revision are read with it: nothing is checked out, and nothing fetched but what [`Git::fetch`] is
-//! asked for.
+//! git, as far as files of a revision are read with it. Nothing is checked out, fetched or written but by [`Git::pull`], and by
+//! [`Git::fetch`] in a place of its own.
 
 mod fetch;
 
@@ -128,6 +128,15 @@ impl Git {
     /// There is none, or it may not be read.
     pub async fn root(&self, directory: &Path) -> Result<PathBuf, GitError> {
         self.line(directory, &["rev-parse", "--show-toplevel"]).await.map(PathBuf::from)
+    }
+
+    /// Brings what is checked out up to date with its upstream. Only forwards: what would have to be merged is somebody's
+    /// to merge.
+    ///
+    /// # Errors
+    /// No upstream, one that cannot be reached, or commits here that it does not have.
+    pub async fn pull(&self, directory: &Path) -> Result<(), GitError> {
+        self.ask(directory, &["pull", "--ff-only", "--quiet"], Input::Nothing).await.map(|_| ())
     }
 
     /// The commit that a revision names.
@@ -279,6 +288,28 @@ mod tests {
         let contents = reader.contents(root, &objects).await.unwrap();
         assert_eq!(contents, [b"one\n".to_vec(), b"a/spec.yml".to_vec()]);
         assert_eq!(reader.root(&root.join("a")).await.unwrap(), root.canonicalize().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_pull_only_goes_forwards() {
+        let place = tempfile::tempdir().unwrap();
+        let (there, here) = (place.path().join("there"), place.path().join("here"));
+        std::fs::create_dir(&there).unwrap();
+        git(&there, &["init", "-q", "-b", "main"]).await;
+        let commit = async |at: &Path, text: &str| {
+            std::fs::write(at.join("spec.yml"), text).unwrap();
+            git(at, &["add", "-A"]).await;
+            git(at, &["commit", "-q", "-m", text]).await;
+        };
+        commit(&there, "one").await;
+        git(place.path(), &["clone", "-q", "there", "here"]).await;
+        commit(&there, "two").await;
+        Git::default().pull(&here).await.unwrap();
+        assert_eq!(std::fs::read_to_string(here.join("spec.yml")).unwrap(), "two");
+        commit(&there, "three").await;
+        commit(&here, "mine").await;
+        Git::default().pull(&here).await.unwrap_err();
+        assert_eq!(std::fs::read_to_string(here.join("spec.yml")).unwrap(), "mine");
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ pub mod git;
 pub mod hook;
 pub mod kind;
 pub mod kubernetes;
+pub mod pod;
 pub mod process;
 pub mod simulated;
 

@@ -24,6 +24,7 @@ fn fixture() -> PathBuf {
 /// Everything a state can hold: what version 1 wrote.
 fn all_records() -> Vec<JournalRecord> {
     let tenant = Tenant {
+        stopped: false,
         restoring: false,
         deployment_id: "laconic-0123456789abcdef".into(),
         directory: "/srv/shop".into(),

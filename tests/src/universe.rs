@@ -12,7 +12,7 @@ use laconic_engine::code::Code;
 use laconic_engine::compile::{CompiledDeployment, DeploymentSource, Layout, compile};
 use laconic_engine::finding::{Consent, Finding, has_errors};
 use laconic_engine::plan::{
-    Mode, Plan, PlanInput, lint, observe_request, plan, plan_or_requirements, prepare, requirements,
+    Mode, Plan, PlanInput, StopOptions, lint, observe_request, plan, plan_or_requirements, prepare, requirements,
 };
 use laconic_engine::secret::{Fingerprinter, SecretSource, SecretValue, SecretValues, sources};
 use laconic_engine::source::MemorySources;
@@ -42,6 +42,10 @@ pub struct Request {
     pub replace: BTreeSet<Address>,
     /// Whether nobody looks at the world.
     pub offline: bool,
+    /// What goes beside the workloads, when the deployments are to be stopped.
+    pub stop: Option<StopOptions>,
+    /// Whether the clusters are never touched.
+    pub skip_cluster: bool,
     /// Whether what exists is taken into state.
     pub import: bool,
     /// Whether the changes are not tried on the servers before they are made.
@@ -105,12 +109,15 @@ impl Universe {
         let mode = match (request.destroy, request.import) {
             (true, _) => Mode::Destroy,
             (_, true) => Mode::Import,
+            _ if request.stop.is_some() => Mode::Stop,
             _ => Mode::Apply,
         };
         let mut input = PlanInput::new(mode, deployments.to_vec());
         input.consents.clone_from(&request.consents);
         input.replace.clone_from(&request.replace);
         input.offline = request.offline;
+        input.stop = request.stop.unwrap_or_default();
+        input.skip_cluster = request.skip_cluster;
         input.simulated = true;
         for scope in input.scopes() {
             input.states.insert(scope.clone(), self.store.load(&scope).unwrap());

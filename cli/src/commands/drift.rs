@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::args::Planning;
 use crate::error::{Exit, Problem, Result};
+use crate::everyday::Everyday;
 use crate::planning::{Wanted, make};
 use crate::session::Session;
 use crate::view::style::clean;
@@ -18,8 +19,14 @@ use crate::view::{drift_text, plan_json};
 /// Runs it.
 pub fn run(session: &Session) -> Result<Exit> {
     let planning = Planning::default();
-    let wanted =
-        Wanted { mode: Mode::Apply, offline: false, consents: BTreeSet::new(), planning: &planning, command: "drift" };
+    let wanted = Wanted {
+        mode: Mode::Apply,
+        offline: false,
+        consents: BTreeSet::new(),
+        planning: &planning,
+        everyday: Everyday::default(),
+        command: "drift",
+    };
     let planned = make(session, &wanted)?;
     let plan = &planned.plan;
     // In the middle of an apply everything has "changed".

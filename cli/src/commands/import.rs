@@ -4,13 +4,13 @@ use laconic_engine::plan::Mode;
 
 use crate::applying::{Order, carry_out, counting};
 use crate::args::ImportArgs;
+use crate::commands::plan;
 use crate::error::{Exit, Result};
+use crate::everyday::Everyday;
 use crate::inputs::{directories, locate};
 use crate::planning::{Wanted, make, secret_places};
 use crate::secret_values::{Missing, fingerprinters};
 use crate::session::{Session, consents};
-use crate::view::plan_json::plan_json;
-use crate::view::plan_text::plan_text;
 
 /// Runs it.
 pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
@@ -20,18 +20,16 @@ pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
         offline: false,
         consents: counting(given.clone(), session, arguments.carrying.is_bound()),
         planning: &arguments.planning,
+        everyday: Everyday::default(),
         command: "import",
     };
-    if !arguments.dry_run {
+    let dry_run = session.common.dry_run;
+    if !dry_run {
         make_keys(session)?;
     }
     let mut planned = make(session, &wanted)?;
-    if arguments.dry_run {
-        if session.output.json {
-            session.output.print_json(&plan_json(&planned.plan, &planned.texts))?;
-        } else {
-            session.output.print(&plan_text(&planned.plan, &session.plan_view(&arguments.showing, None)))?;
-        }
+    if dry_run {
+        plan::show(session, &planned, None, &arguments.showing)?;
         return Ok(if planned.plan.is_refused() { Exit::Refused } else { Exit::Done });
     }
     let host = planned.take_host()?;

@@ -1,9 +1,11 @@
 //! One command per file: each takes the session and its arguments and gives an exit code.
 
 mod apply;
+mod cluster;
 mod deploy_create;
 mod deploy_fetch;
 mod deploy_init;
+mod deployment;
 mod destroy;
 mod doctor;
 mod drift;
@@ -19,18 +21,43 @@ mod state;
 mod validate;
 mod why;
 
-use crate::args::{Command, DeployCommand};
-use crate::error::{Exit, Result};
+use crate::args::{Command, DeployCommand, SimulateCommand, StateCommand};
+use crate::error::{Exit, Problem, Result};
 use crate::session::Session;
 
 pub use findings_reference::page as findings_page;
 pub use schema::{of as schema_of, spec_page};
+
+/// What writes something and has no plan that could be shown instead.
+const fn cannot_be_tried(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Deploy(arguments) => Some(match arguments.command {
+            DeployCommand::Init { .. } => "deploy init",
+            DeployCommand::Create { .. } => "deploy create",
+            DeployCommand::Fetch { .. } => "deploy fetch",
+        }),
+        Command::State(arguments) => match arguments.command {
+            StateCommand::Unlock => Some("state unlock"),
+            _ => None,
+        },
+        Command::Simulate(arguments) => match arguments.command {
+            SimulateCommand::Show => None,
+            _ => Some("simulate"),
+        },
+        _ => None,
+    }
+}
 
 /// Runs a command.
 ///
 /// # Errors
 /// Whatever keeps it from its answer.
 pub fn run(session: &Session, command: &Command) -> Result<Exit> {
+    if session.common.dry_run
+        && let Some(command) = cannot_be_tried(command)
+    {
+        return Err(Problem::NoDryRun { command });
+    }
     match command {
         Command::Validate(arguments) => validate::run(session, arguments),
         Command::Plan(arguments) => plan::run(session, arguments),
@@ -43,6 +70,7 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
         Command::Render(arguments) => render::run(session, arguments),
         Command::Why(arguments) => why::run(session, arguments),
         Command::Import(arguments) => import::run(session, arguments),
+        Command::Cluster(arguments) => cluster::run(session, &arguments.command),
         Command::State(arguments) => state::run(session, &arguments.command),
         Command::Deploy(arguments) => match &arguments.command {
             DeployCommand::Init {
@@ -78,6 +106,7 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
                 deploy_create::run(session, &wanted)
             }
         },
+        Command::Deployment(arguments) => deployment::run(session, &arguments.command),
         Command::Simulate(arguments) => simulate::run(session, &arguments.command),
         Command::FindingsReference => {
             session.output.print(&findings_reference::page())?;

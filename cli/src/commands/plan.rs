@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use laconic_engine::finding::Consent;
 use laconic_engine::plan::{Mode, change_set};
 
-use crate::args::{PlanArgs, PlanFormat};
+use crate::args::{PlanArgs, PlanFormat, Planning, Showing};
 use crate::branch::make_since;
 use crate::error::{Exit, Problem, Result};
+use crate::everyday::Everyday;
 use crate::plan_file;
 use crate::planning::{Planned, Wanted, make};
 use crate::session::{Session, consents};
@@ -16,12 +17,17 @@ use crate::view::plan_text::{plan_text, short_id};
 
 /// Runs it.
 pub fn run(session: &Session, arguments: &PlanArgs) -> Result<Exit> {
+    run_with(session, arguments, Everyday::default())
+}
+
+fn run_with(session: &Session, arguments: &PlanArgs, everyday: Everyday) -> Result<Exit> {
     let wanted = Wanted {
         mode: if arguments.destroy { Mode::Destroy } else { Mode::Apply },
         offline: arguments.offline,
         // Nothing happens here, so that a consent may be tried out.
         consents: consents(&arguments.planning.consents),
         planning: &arguments.planning,
+        everyday,
         command: "plan",
     };
     let planned = match &arguments.base {
@@ -31,6 +37,8 @@ pub fn run(session: &Session, arguments: &PlanArgs) -> Result<Exit> {
     if let Some(path) = &arguments.out {
         plan_file::write(path, &planned.plan, &planned.directories)?;
     }
+    // What comes after a dry run is the same command without it.
+    let next = if session.common.dry_run { None } else { next(session, arguments, &planned) };
     if session.output.json || arguments.format == Some(PlanFormat::Json) {
         let mut answer = plan_json(&planned.plan, &planned.texts);
         if arguments.base.is_some() {
@@ -39,8 +47,7 @@ pub fn run(session: &Session, arguments: &PlanArgs) -> Result<Exit> {
         }
         session.output.print_json(&answer)?;
     } else {
-        let next = next(session, arguments, &planned);
-        session.output.print(&plan_text(&planned.plan, &session.plan_view(&arguments.showing, next)))?;
+        show(session, &planned, next, &arguments.showing)?;
     }
     if !planned.forbidden.is_empty() {
         return Err(Problem::Forbidden { codes: planned.forbidden });
@@ -52,6 +59,35 @@ pub fn run(session: &Session, arguments: &PlanArgs) -> Result<Exit> {
     drop(host);
     std::mem::forget((plan, texts, states));
     Ok(refused.or(if changes { Exit::Changes } else { Exit::Done }))
+}
+
+/// Prints a plan, as JSON where that is asked for everywhere.
+pub fn show(session: &Session, planned: &Planned, next: Option<String>, showing: &Showing) -> Result<()> {
+    if session.output.json {
+        return session.output.print_json(&plan_json(&planned.plan, &planned.texts));
+    }
+    session.output.print(&plan_text(&planned.plan, &session.plan_view(showing, next)))
+}
+
+/// Shows what an apply or a destroy would do, for their dry run.
+pub fn instead(
+    session: &Session,
+    destroy: bool,
+    planning: &Planning,
+    showing: &Showing,
+    everyday: Everyday,
+) -> Result<Exit> {
+    let arguments = PlanArgs {
+        offline: false,
+        out: None,
+        base: None,
+        destroy,
+        detailed_exitcode: false,
+        format: None,
+        planning: planning.clone(),
+        showing: showing.clone(),
+    };
+    run_with(session, &arguments, everyday)
 }
 
 /// The command that carries the plan out.

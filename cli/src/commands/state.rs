@@ -77,6 +77,8 @@ fn list(session: &Session) -> Result<Exit> {
     let mut text = String::new();
     for (address, recorded) in states.iter().flat_map(|state| &state.resources) {
         let pending = match &recorded.status {
+            // Its Job is gone, and that it completed is all there is to remember.
+            Status::Pending(_) if recorded.completed => "   # completed".to_owned(),
             Status::Settled => String::new(),
             Status::Pending(action) => format!("   {}", session.output.palette.warn(&format!("# pending {action}"))),
         };

@@ -13,6 +13,7 @@ impl Problem {
             Self::BrokenPipe => String::new(),
             Self::Output(error) => format!("cannot write the output: {}", plain(error)),
             Self::NeedsSimulation => "`simulate` edits a simulated host, and none is named".to_owned(),
+            Self::NoDryRun { command } => format!("`{command}` makes no plan, so that there is no dry run of it"),
             Self::NoDeployment { from } => {
                 format!(
                     "no deployment found: neither `{}` nor a directory above it holds spec.yml or laconic.yml",
@@ -100,6 +101,25 @@ impl Problem {
             }
             Self::Incomplete { .. } => "not everything was done".to_owned(),
             Self::UnknownAddress { address, .. } => format!("`{address}` is not the address of anything here"),
+            Self::UnknownCluster { cluster: Some(cluster), .. } => {
+                format!("the cluster `{cluster}` is not recorded here and does not run here")
+            }
+            Self::UnknownCluster { cluster: None, .. } => "nothing says which cluster is meant".to_owned(),
+            Self::UnknownService { service, .. } => format!("there is no service `{service}`"),
+            Self::NotRunning { service } => format!("no container of `{service}` runs"),
+            Self::PortNotPublished { service, port } => {
+                format!("port {port} of `{service}` is reached inside the cluster only")
+            }
+            Self::NoRegistry { deployment } => format!("the spec of `{deployment}` names no registry"),
+            Self::OneDeployment { command } => format!("`{command}` is about one deployment"),
+            Self::NothingRuns => "nothing runs on a simulated host".to_owned(),
+            Self::ElsewhereByKubectl { .. } => "commands are run in containers of kind clusters only".to_owned(),
+            Self::UnknownJob { job, .. } => format!("the stack has no job `{job}`"),
+            Self::ClusterWouldChange { cluster } => {
+                format!("a restart never makes or deletes the cluster `{cluster}`; nothing was done")
+            }
+            Self::ImageOnRestart => "`--image` would run what no file says".to_owned(),
+            Self::Pull { directory, error } => format!("`git pull` in {} failed: {error}", directory.display()),
             Self::ManyClusters { clusters } => {
                 format!("several kind clusters run ({}) and the deployment names none", clusters.join(", "))
             }
@@ -121,6 +141,7 @@ impl Problem {
             Self::NeedsSimulation => {
                 vec!["name its directory with `--simulate HOSTDIR` or LACONIC_SIMULATE".to_owned()]
             }
+            Self::NoDryRun { .. } => vec!["nothing was done; leave `--dry-run` out".to_owned()],
             Self::NoDeployment { .. } => vec![
                 "name a deployment directory with `--dir DIR`, or a spec with `--spec-file FILE --stack DIR`"
                     .to_owned(),
@@ -227,6 +248,37 @@ impl Problem {
             Self::Apply(ApplyError::Unseen(_)) => {
                 vec!["nothing was done; run it again when the cluster can be looked at".to_owned()]
             }
+            Self::UnknownCluster { known, .. } if known.is_empty() => {
+                vec!["no cluster is recorded or runs here; `--state-dir` says where states are kept".to_owned()]
+            }
+            Self::UnknownCluster { known, .. } => vec![format!("there are: {}", known.join(", "))],
+            Self::UnknownService { known, .. } if known.is_empty() => vec!["nothing of it runs".to_owned()],
+            Self::UnknownService { known, .. } => vec![format!("there are: {}", known.join(", "))],
+            Self::NotRunning { .. } => vec!["`laconic deployment status` shows what keeps it".to_owned()],
+            Self::PortNotPublished { .. } => {
+                vec![
+                    "publish it with `ports:` in the compose file, or route to it with `http-proxy:` in the spec"
+                        .to_owned(),
+                ]
+            }
+            Self::NoRegistry { .. } => vec!["write `image-registry: HOST/ORGANISATION` into the spec".to_owned()],
+            Self::OneDeployment { .. } => vec!["name it with `--dir DIR`".to_owned()],
+            Self::ElsewhereByKubectl { command } => vec![format!("with its kubeconfig: {command}")],
+            Self::UnknownJob { known, .. } if known.is_empty() => vec!["it has none at all".to_owned()],
+            Self::UnknownJob { known, .. } => vec![format!("it has: {}", known.join(", "))],
+            Self::ClusterWouldChange { .. } => {
+                vec![
+                    "`laconic deployment start`, or `laconic apply`, makes clusters; the plan above says what it takes"
+                        .to_owned(),
+                ]
+            }
+            Self::ImageOnRestart => {
+                vec!["write `image-overrides:` into the spec, commit it, and restart".to_owned()]
+            }
+            Self::Pull { .. } => vec![
+                "nothing was done; `laconic deployment start` takes the files as they are, once they are applied from"
+                    .to_owned(),
+            ],
             Self::ManyClusters { .. } => {
                 vec!["name one with `--cluster-id`, or with `kind-cluster-name:` in the spec".to_owned()]
             }

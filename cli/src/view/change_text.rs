@@ -62,6 +62,10 @@ pub fn because(reason: &Reason) -> Option<String> {
         Reason::ClusterLost { cause } => format!("{} is gone, and it with it", clean(&cause.to_string())),
         Reason::NotDesired => "the spec no longer asks for it".to_owned(),
         Reason::Destroyed => "the deployment is destroyed".to_owned(),
+        Reason::Stopped => "the deployment is stopped".to_owned(),
+        Reason::CompletedJobStopped => {
+            "the deployment is stopped; that the Job completed is remembered, and it does not run again".to_owned()
+        }
         Reason::ClusterDeleted { cause } => {
             format!("{} is deleted; it goes with it, not one by one", clean(&cause.to_string()))
         }

@@ -16,9 +16,21 @@ pub fn header(plan: &Plan, palette: Palette) -> String {
     let command = match plan.mode {
         Mode::Apply => "laconic plan",
         Mode::Destroy => "laconic plan --destroy",
+        Mode::Stop => "laconic deployment stop",
         Mode::Import => "laconic import",
     };
     format!("{}  {}  ({})\n", palette.bold(command), whose(plan), consulted(plan))
+}
+
+/// Which deployments were stopped, so that everything to create is no riddle.
+#[must_use]
+pub fn stopped(plan: &Plan) -> String {
+    if plan.stopped.is_empty() || plan.mode != Mode::Apply {
+        return String::new();
+    }
+    let names: Vec<String> = plan.stopped.iter().map(|name| clean(name)).collect();
+    let (verb, it) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+    format!("{} {verb} stopped; applying this plan starts {it} again.\n\n", names.join(", "))
 }
 
 fn whose(plan: &Plan) -> String {

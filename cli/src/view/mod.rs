@@ -2,7 +2,9 @@
 
 pub mod base;
 pub mod change_text;
+pub mod cluster_text;
 pub mod danger;
+pub mod deployment_text;
 pub mod doctor_text;
 pub mod drift_text;
 pub mod events_json;

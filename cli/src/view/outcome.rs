@@ -28,6 +28,7 @@ impl Ending {
             Mode::Import => "Import",
             Mode::Apply => "Apply",
             Mode::Destroy => "Destroy",
+            Mode::Stop => "Stop",
         };
         let is_import = |address| plan.change(address).is_some_and(|change| change.action == Action::Import);
         Self { what, imported: outcome.done.iter().filter(|(address, _)| is_import(address)).count() }

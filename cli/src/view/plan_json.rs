@@ -36,6 +36,7 @@ pub fn plan_json(plan: &Plan, texts: &Texts) -> Value {
             "base": plan.base,
             "mode": plan.mode,
             "deployments": plan.deployments,
+            "stopped": plan.stopped,
             "simulated": plan.simulated,
             "summary": summary(plan),
             "summary_line": summary_line(plan),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use laconic_engine::address::Address;
 use laconic_engine::code::Severity;
-use laconic_engine::plan::{Action, Change, Consulted, Plan, Reason};
+use laconic_engine::plan::{Action, Change, Consulted, Mode, Plan, Reason};
 
 use crate::view::change_text::{block, follows_cluster, headline};
 use crate::view::style::{Palette, clean, count};
@@ -63,6 +63,7 @@ pub fn plan_text(plan: &Plan, view: &PlanView) -> String {
     let palette = view.palette;
     let mut text = header::header(plan, palette);
     text.push('\n');
+    text.push_str(&header::stopped(plan));
     text.push_str(&danger::dangers(plan, palette));
     text.push_str(&forecast::blast_radius(plan, palette));
     text.push_str(&forecast::volumes(plan, view.forecast, palette));
@@ -185,6 +186,9 @@ fn legend(plan: &Plan, palette: Palette) -> String {
 /// The line that bots look for, byte for byte as Terraform and OpenTofu print it.
 #[must_use]
 pub fn summary_line(plan: &Plan) -> String {
+    if plan.is_empty() && plan.mode == Mode::Stop {
+        return "No changes. Nothing of it runs.".to_owned();
+    }
     if plan.is_empty() {
         return "No changes. Your infrastructure matches the configuration.".to_owned();
     }

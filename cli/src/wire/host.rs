@@ -9,6 +9,7 @@ use laconic_engine::apply::Provider;
 use laconic_engine::resource::{Target, UnknownReason};
 use laconic_providers::docker::{ContainerEngine, Docker, DockerError};
 use laconic_providers::kubernetes::Connection;
+use laconic_providers::pod::{LogRequest, Pod, PodsOf};
 use laconic_providers::process::Processes;
 use laconic_providers::{DockerHost, HookPlace, Hooks, KubernetesProvider, SimulatedHost};
 
@@ -53,6 +54,34 @@ impl Host {
         }
     }
 
+    /// The pods of a deployment on a target.
+    ///
+    /// # Errors
+    /// Why they cannot be told.
+    pub async fn pods(&self, target: &Target, of: &PodsOf) -> Result<Vec<Pod>, UnknownReason> {
+        match self {
+            Self::Simulated(host) => host.pods(target, of),
+            Self::Live(host) => host.pods(target, of).await,
+        }
+    }
+
+    /// What one container says, line by line.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    pub async fn logs(
+        &self,
+        target: &Target,
+        request: &LogRequest,
+        each: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), UnknownReason> {
+        match self {
+            // Nothing runs there.
+            Self::Simulated(_) => Ok(()),
+            Self::Live(host) => host.logs(target, request, each).await,
+        }
+    }
+
     /// The simulated host, if it is one.
     #[must_use]
     pub fn simulated(&self) -> Option<&SimulatedHost> {
@@ -61,6 +90,21 @@ impl Host {
             Self::Live(_) => None,
         }
     }
+}
+
+/// A container of a pod in a kind cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerPlace {
+    /// The node's container.
+    pub node: String,
+    /// Its id for the runtime in the node.
+    pub container: String,
+}
+
+/// The program of the container engine that kind uses.
+#[must_use]
+pub fn container_program() -> &'static str {
+    ContainerEngine::of_word(&engine_word()).program()
 }
 
 /// The name `deploy create` gives the kubeconfig of a deployment; laconic-so calls it so.

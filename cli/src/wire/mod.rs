@@ -13,13 +13,14 @@ use laconic_engine::resource::Target;
 use laconic_engine::state::State;
 pub use laconic_providers::SimulatedHost;
 pub use laconic_providers::git::{EntryKind, Git, GitError, is_object_name};
+pub use laconic_providers::pod::{LogRequest, Pod, PodContainer, PodsOf};
 pub use laconic_state::disk::Disk;
 pub use laconic_state::{LocalStore, LockReport, MemoryStore};
 
 use crate::args::Common;
 use crate::error::{Problem, Result};
 
-pub use host::{Host, Reach};
+pub use host::{ContainerPlace, Host, Reach, container_program};
 pub use machine::{ContainerEngine, ContainerState, DockerError, Machine, MachineSeen, Port, ProcessError};
 
 /// What a command works on.

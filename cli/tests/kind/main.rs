@@ -14,4 +14,5 @@ mod page;
 mod printed;
 mod reasons;
 mod shared_cluster;
+mod stop;
 mod trouble;

@@ -6,6 +6,7 @@
 #[path = "../shared/answer.rs"]
 mod answer;
 mod deployment;
+mod everyday;
 mod hooks;
 mod main_path;
 mod permissions;

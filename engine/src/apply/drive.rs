@@ -277,6 +277,9 @@ async fn check_world(
             return Err(ApplyError::Unseen(format!("the cluster `{name}` was not seen: {why}")));
         }
         let makes_cluster = cluster.is_some_and(|change| change.action == Action::Create);
+        // What is only dropped from state was seen to be gone; that it still is, is no news.
+        let mut of_target = apply.plan.changes.iter().filter(|change| change.target == *target);
+        let only_forgets = of_target.all(|change| change.action == Action::Forget);
         // A plan that nobody looked for has no identities: then the recorded ones count.
         let known = apply.plan.identities.get(target).or_else(|| recorded.get(target));
         match (known, &observed.cluster, &observed.identity) {
@@ -285,7 +288,7 @@ async fn check_world(
                     "another cluster answers as `{name}` than the one it was made for"
                 )));
             }
-            (Some(_), Observed::Absent, _) if !makes_cluster && !finishes_cluster => {
+            (Some(_), Observed::Absent, _) if !makes_cluster && !finishes_cluster && !only_forgets => {
                 return Err(ApplyError::Stale(format!("the cluster `{name}` is gone since it was made")));
             }
             _ => {}

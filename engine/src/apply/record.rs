@@ -65,6 +65,7 @@ impl<'a> Recorder<'a> {
         let operation = match plan.mode {
             Mode::Apply => "apply",
             Mode::Destroy => "destroy",
+            Mode::Stop => "stop",
             Mode::Import => "import",
         };
         let mut records = Records::new();
@@ -88,7 +89,8 @@ impl<'a> Recorder<'a> {
             }
         }
         for change in &plan.register {
-            if let Some(tenant) = &change.tenant {
+            // What runs counts as running until the last of it is stopped.
+            if let Some(tenant) = change.tenant.as_ref().filter(|_| plan.mode != Mode::Stop) {
                 let scope = Scope::cluster(&change.cluster);
                 let register = self.registers.entry(scope.clone()).or_default();
                 // What must still come back is only whole when everything is done.
@@ -180,6 +182,9 @@ impl<'a> Recorder<'a> {
                     self.lose(change, &mut records, |reason| matches!(reason, Reason::ClusterReplaced { .. }));
                     JournalRecord::Lost { address: change.address.clone() }
                 }
+                _ if change.reason == Reason::CompletedJobStopped => {
+                    JournalRecord::Lost { address: change.address.clone() }
+                }
                 _ => JournalRecord::Gone { address: change.address.clone() },
             };
             let list = records.entry(change.address.scope.clone()).or_default();
@@ -204,8 +209,15 @@ impl<'a> Recorder<'a> {
         let plan = self.apply.plan;
         let mut records = Records::new();
         if outcome.is_complete() {
-            for change in plan.register.iter().filter(|change| change.tenant.is_none()) {
-                let record = JournalRecord::TenantRemoved { name: change.deployment.clone() };
+            for change in &plan.register {
+                let name = change.deployment.clone();
+                let record = match &change.tenant {
+                    None => JournalRecord::TenantRemoved { name },
+                    Some(tenant) if plan.mode == Mode::Stop => {
+                        JournalRecord::TenantSet { name, tenant: tenant.clone() }
+                    }
+                    Some(_) => continue,
+                };
                 records.entry(Scope::cluster(&change.cluster)).or_default().push(record);
             }
             for scope in self.scopes.iter().filter(|scope| scope.is_cluster()) {
@@ -224,7 +236,10 @@ impl<'a> Recorder<'a> {
         self.append(&records)?;
         self.apply.store.fold_all(&self.scopes)?;
         if plan.mode == Mode::Destroy {
-            for scope in &self.scopes {
+            // A stopped tenant whose cluster goes away has no resources and is not destroyed.
+            let is_stopped =
+                |scope: &Scope| !scope.is_cluster() && !plan.deployments.iter().any(|name| name == scope.name());
+            for scope in self.scopes.iter().filter(|scope| !is_stopped(scope)) {
                 if is_empty(&self.apply.store.load(scope)?) {
                     self.apply.store.archive(scope)?;
                 }

@@ -71,7 +71,7 @@ reference! {
     DataLoss [State Live] "Keep the volume, or consent to losing its data by its name.";
     DataLeftBehind [State Live] "Move the data to the new path first; or consent to beginning with an empty one.";
     ClaimShrinks [State Live] "Keep the size, or replace the claim with the volume's consent.";
-    VolumeReleased [Live] "Nothing to do: it will be bound again.";
+    VolumeReleased [Live] "Nothing to do: it is made anew, because Kubernetes never binds it again by itself; the files of the host stay.";
     VolumeInUse [State Live] "Take the volume from the other deployment first.";
     SharedReadWriteOnce [Files] "Use one replica, or keep the data in a service made for several writers.";
     VolumeRenamed [Files State] "Say so with `moved:`, which keeps the data; or consent to the loss.";

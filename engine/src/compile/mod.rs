@@ -56,6 +56,7 @@ pub use cluster::{
 };
 pub use environment::environment_file_paths;
 pub use hook::{HOOK_ANNOTATION, HookFile};
+pub use image::pushed_images;
 pub use input::{
     CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout, SharedCluster,
 };

@@ -58,6 +58,7 @@ pub(super) fn tenant(context: &Context<'_>, workloads: &[(&Resource, u32)]) -> (
     hosts.dedup();
     let name_of = |resource: &Resource| resource.attributes.namespace_and_name().1.to_owned();
     let tenant = Tenant {
+        stopped: false,
         restoring: false,
         deployment_id: checked.identity.deployment_id.clone(),
         directory: checked.directory.clone(),

@@ -19,8 +19,42 @@ const fn follows(needed: ResourceType, dependent: ResourceType) -> bool {
     }
 }
 
+/// A static volume whose claim is gone is never bound to another one, be it of the same name: Kubernetes leaves it to an
+/// operator to free it. It is made anew together with its claim; its bytes stay where they are.
+fn free_released_volumes(judgement: &mut Judgement<'_>) {
+    let created: BTreeMap<&Address, &Address> = judgement
+        .resources
+        .iter()
+        .filter(|(address, judged)| {
+            address.resource_type == ResourceType::PersistentVolumeClaim && judged.verdict.action == Action::Create
+        })
+        .flat_map(|(claim, judged)| {
+            judged.item.desired.into_iter().flat_map(move |one| one.needs.iter().map(move |need| (need, *claim)))
+        })
+        .collect();
+    let released: Vec<(&Address, Address)> = judgement
+        .resources
+        .iter()
+        .filter(|(address, judged)| {
+            address.resource_type == ResourceType::PersistentVolume
+                && judged.item.recorded.is_some()
+                && matches!(judged.verdict.action, Action::NoOp | Action::Update)
+                && judged.verdict.finding.is_none()
+        })
+        .filter(|(_, judged)| judged.item.live.is_some_and(|live| live.attributes["status"]["phase"] == "Released"))
+        .filter_map(|(address, _)| Some((*address, (*created.get(address)?).clone())))
+        .collect();
+    for (address, cause) in released {
+        if let Some(judged) = judgement.resources.get_mut(address) {
+            judged.verdict.action = Action::Replace;
+            judged.verdict.reason = Reason::Cascade { cause };
+        }
+    }
+}
+
 /// Spreads replacements to what cannot outlive them, until nothing more follows.
 pub fn cascade(judgement: &mut Judgement<'_>) {
+    free_released_volumes(judgement);
     let mut queue: Vec<&Address> = judgement
         .resources
         .iter()

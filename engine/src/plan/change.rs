@@ -93,6 +93,10 @@ pub enum Reason {
     NotDesired,
     /// The deployment is being destroyed.
     Destroyed,
+    /// The deployment is being stopped.
+    Stopped,
+    /// The deployment is being stopped; that this Job has completed stays recorded, and it does not run again.
+    CompletedJobStopped,
     /// It goes away with its cluster, not one by one.
     ClusterDeleted {
         /// The cluster.

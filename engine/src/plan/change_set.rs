@@ -18,7 +18,7 @@ use crate::plan::change::{Action, Change};
 use crate::plan::difference::{is_identity, is_ignored};
 use crate::plan::document::Mode;
 use crate::plan::planner::{Judged, Judgement, ignore_rules};
-use crate::plan::rollout::{CONFIG_ANNOTATION, SECRET_ANNOTATION};
+use crate::plan::rollout::{CONFIG_ANNOTATION, ROLLOUT_ANNOTATION, SECRET_ANNOTATION};
 use crate::secret::{HMAC_MEMBER, SECRET_MEMBER};
 use crate::value::Digest;
 
@@ -193,7 +193,8 @@ fn comparable(value: &Value) -> Value {
 
 /// Whether a member says nothing about what was wanted.
 fn is_left_out(key: &str, of_secret: bool) -> bool {
-    matches!(key, CONFIG_ANNOTATION | SECRET_ANNOTATION | KEEP_ANNOTATION) || (of_secret && key == HMAC_MEMBER)
+    matches!(key, CONFIG_ANNOTATION | SECRET_ANNOTATION | ROLLOUT_ANNOTATION | KEEP_ANNOTATION)
+        || (of_secret && key == HMAC_MEMBER)
 }
 
 /// What differs from one copy of the deployments to the next.

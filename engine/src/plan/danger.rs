@@ -10,6 +10,7 @@ use crate::plan::change::{Action, Reason};
 use crate::plan::decide::Presence;
 use crate::plan::document::{BlastRadius, VolumeForecast};
 use crate::plan::planner::{Judged, Judgement};
+use crate::plan::stop::is_kept_outside;
 use crate::plan::survey::{Belief, identity_state};
 use crate::resource::{Target, UnknownReason};
 
@@ -143,7 +144,7 @@ fn same_names(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
 
 /// A host that a registered neighbour serves already.
 fn same_hosts(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
-    if judgement.input.mode == Mode::Destroy {
+    if matches!(judgement.input.mode, Mode::Destroy | Mode::Stop) {
         return;
     }
     for (target, register) in crate::plan::planner::registers(judgement.input) {
@@ -281,7 +282,8 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
     let mut unset: BTreeSet<(String, String)> = BTreeSet::new();
     for (address, judged) in &judgement.resources {
         let generated = address.resource_type == ResourceType::Secret && address.short_name() == "generated-secrets";
-        if generated && judged.verdict.action == Action::Delete {
+        let is_kept = input.mode == Mode::Stop && is_kept_outside(input, judged.item.recorded);
+        if generated && judged.verdict.action == Action::Delete && !is_kept {
             let name = format!("{}/secrets", address.scope.name());
             findings.push(
                 Finding::new(
@@ -309,7 +311,8 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .lifted_by(Consent::DataLoss(name)),
             );
         }
-        if let Some(desired) = judged.item.desired.filter(|_| !input.offline) {
+        let is_read = !input.offline && input.mode != Mode::Stop;
+        if let Some(desired) = judged.item.desired.filter(|_| is_read) {
             for source in desired.attributes.sources() {
                 let is_generated = matches!(source, crate::secret::SecretSource::Generated { .. });
                 let is_told = |path: &str| {

@@ -33,15 +33,20 @@ pub fn cluster(judgement: &Judgement<'_>, radius: &[BlastRadius], findings: &mut
                 if gone {
                     continue;
                 }
-                findings.push(
-                    Finding::new(
-                        Code::ClusterDelete,
-                        format!("the cluster `{name}` is deleted: no other deployment is registered on it"),
-                    )
-                    .about(name)
-                    .help("to keep the cluster, add --skip-cluster-management")
-                    .lifted_by(Consent::ClusterDelete(name.to_owned())),
-                );
+                let is_stop = judgement.input.mode == crate::plan::Mode::Stop;
+                let because = if is_stop {
+                    "no other deployment runs on it, and no volume is kept in it"
+                } else {
+                    "no other deployment is registered on it"
+                };
+                let mut finding =
+                    Finding::new(Code::ClusterDelete, format!("the cluster `{name}` is deleted: {because}"))
+                        .about(name)
+                        .help("to keep the cluster, add --skip-cluster-management");
+                if is_stop {
+                    finding = finding.help("to have it deleted, add --perform-cluster-management");
+                }
+                findings.push(finding.lifted_by(Consent::ClusterDelete(name.to_owned())));
                 unrecorded(judgement, target, name, Consent::ClusterDelete(name.to_owned()), findings);
             }
             ClusterFate::Lost(_) => unreadable(judgement, name, findings),

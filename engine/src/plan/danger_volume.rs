@@ -150,7 +150,9 @@ fn released_volumes(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             findings.push(
                 Finding::new(
                     Code::VolumeReleased,
-                    format!("`{address}` is Released, its claim is gone: it is bound to the new claim"),
+                    format!(
+                        "`{address}` is Released, its claim is gone: it is made anew for the new claim, its files stay"
+                    ),
                 )
                 .about(address.to_string()),
             );

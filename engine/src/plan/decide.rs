@@ -67,6 +67,8 @@ pub struct Facts<'a> {
     pub replace_requested: bool,
     /// Whether the deployment is being destroyed.
     pub destroying: bool,
+    /// Whether the deployment is being stopped.
+    pub stopping: bool,
     /// Whether it was there before us and is not ours to delete.
     pub stays: bool,
 }
@@ -132,7 +134,13 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
             Verdict::new(Action::Forget, Reason::NotOurs)
         }
         (false, Some(_), Presence::Present | Presence::RemadeByUs | Presence::Unknown) => {
-            Verdict::new(Action::Delete, if facts.destroying { Reason::Destroyed } else { Reason::NotDesired })
+            let reason = match (facts.destroying, facts.stopping) {
+                (true, _) => Reason::Destroyed,
+                (false, true) if facts.completed_job => Reason::CompletedJobStopped,
+                (false, true) => Reason::Stopped,
+                (false, false) => Reason::NotDesired,
+            };
+            Verdict::new(Action::Delete, reason)
         }
         (true, None, Presence::Absent) => Verdict::new(Action::Create, gone_with.unwrap_or(Reason::New)),
         (true, None, Presence::Unknown) => Verdict::new(Action::Create, Reason::New),
@@ -202,6 +210,7 @@ mod tests {
             import: false,
             replace_requested: false,
             destroying: false,
+            stopping: false,
             stays: false,
         }
     }
@@ -237,6 +246,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_stop_remembers_that_a_job_completed() {
+        let settled = Status::Settled;
+        let job = Facts { stopping: true, completed_job: true, ..facts(false, Some(&settled), Presence::Present) };
+        assert_eq!((decide(job.clone()).action, decide(job).reason), (Action::Delete, Reason::CompletedJobStopped));
+        let other = Facts { stopping: true, ..facts(false, Some(&settled), Presence::Present) };
+        assert_eq!(decide(other).reason, Reason::Stopped);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Mode {
     Apply,
     /// The same with nothing desired.
     Destroy,
+    /// Take down what runs and leave the rest: the same with what stays desired.
+    Stop,
     /// Take what exists into state.
     Import,
 }
@@ -201,6 +203,9 @@ pub struct Plan {
     /// The revision that is assumed to have been applied, for a plan of what a branch changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// The deployments among them that were stopped before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped: Vec<String>,
     /// What the change id is the digest of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub change_set: Vec<IntendedChange>,

@@ -21,7 +21,7 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
         seen.insert(&deployment.name);
         let recorded_volumes = recorded_volumes(judgement, &deployment.target, &deployment.name);
         let wanted = match input.mode {
-            Mode::Destroy => BTreeMap::new(),
+            Mode::Destroy | Mode::Stop => BTreeMap::new(),
             Mode::Apply | Mode::Import => deployment.tenant.volumes.clone(),
         };
         let names: BTreeSet<&String> = recorded_volumes.keys().chain(wanted.keys()).collect();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{Address, Scope};
 use crate::compile::CompiledDeployment;
 use crate::finding::{Consent, Finding};
-use crate::plan::{DryRunOutcome, Mode};
+use crate::plan::{DryRunOutcome, Mode, StopOptions};
 use crate::resource::World;
 use crate::secret::Fingerprinter;
 use crate::secret::SecretValues;
@@ -17,7 +17,7 @@ use crate::value::Digest;
 pub struct PlanInput {
     /// What the plan is for.
     pub mode: Mode,
-    /// The deployments asked for, compiled. With [`Mode::Destroy`] they say who is to go.
+    /// The deployments asked for, compiled. With [`Mode::Destroy`] and [`Mode::Stop`] they say who is to go.
     pub deployments: Vec<CompiledDeployment>,
     /// The states of those deployments and of their clusters; of other tenants once [`Requirements::tenants`] asks.
     pub states: BTreeMap<Scope, State>,
@@ -29,6 +29,8 @@ pub struct PlanInput {
     pub offline: bool,
     /// What the operator wants made anew, or an empty set.
     pub replace: BTreeSet<Address>,
+    /// What is planned of everything, with what it needs; `None` for all of it.
+    pub targets: Option<BTreeSet<Address>>,
     /// The consents given.
     pub consents: BTreeSet<Consent>,
     /// What compiling had to say.
@@ -49,6 +51,10 @@ pub struct PlanInput {
     pub base: Option<String>,
     /// Whether this runs against the simulated host.
     pub simulated: bool,
+    /// When every workload is to be rolled: now, in words; `None` where only what changed rolls.
+    pub rollout: Option<String>,
+    /// What goes with [`Mode::Stop`].
+    pub stop: StopOptions,
     /// Whether the cluster is never to be touched (`--skip-cluster-management`).
     pub skip_cluster: bool,
     /// Whether completed Jobs run again after a recreate (`--rerun-jobs`).
@@ -67,6 +73,7 @@ impl PlanInput {
             world: World::new(),
             offline: true,
             replace: BTreeSet::new(),
+            targets: None,
             consents: BTreeSet::new(),
             findings: Vec::new(),
             inputs_digest: String::new(),
@@ -77,6 +84,8 @@ impl PlanInput {
             suppressed: BTreeMap::new(),
             base: None,
             simulated: false,
+            rollout: None,
+            stop: StopOptions { delete_volumes: false, delete_namespace: false, delete_cluster: false },
             skip_cluster: false,
             rerun_jobs: false,
         }

@@ -31,8 +31,10 @@ pub mod planner;
 pub mod prepare;
 pub mod register;
 pub mod rollout;
+pub mod stop;
 pub mod stray;
 pub mod survey;
+pub mod target;
 
 pub use base::plan_against;
 pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Reason};
@@ -46,3 +48,4 @@ pub use dry_run::{Deviation, DryRunOutcome, DryRunRequest, dry_run_request};
 pub use input::{PlanInput, Requirements};
 pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};
+pub use stop::StopOptions;

@@ -14,7 +14,7 @@ use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference
 use crate::plan::survey::{
     Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
 };
-use crate::plan::{Mode, PlanInput, Requirements};
+use crate::plan::{Mode, PlanInput, Requirements, stop};
 use crate::resource::{Observed, Resource, Target, UnknownReason};
 use crate::state::{State, Status};
 use crate::suppression::Suppressions;
@@ -42,6 +42,8 @@ pub struct Judgement<'a> {
     pub resources: BTreeMap<&'a Address, Judged<'a>>,
     /// What becomes of each kind cluster that does not stay as it is.
     pub fates: BTreeMap<Target, ClusterFate>,
+    /// How many resources would change and are left as they are, in a plan of a part.
+    pub left_out: usize,
     /// What may be believed of each target.
     pub beliefs: BTreeMap<Target, Belief>,
 }
@@ -101,10 +103,11 @@ fn with_judgement<T>(
         let judged = judge(input, address, item, fate.unwrap_or(ClusterFate::Stays), &ignored, requirements);
         resources.insert(address, judged);
     }
-    let mut judgement = Judgement { input, composition, resources, fates, beliefs };
+    let mut judgement = Judgement { input, composition, resources, fates, left_out: 0, beliefs };
     if input.mode != Mode::Import {
         cascade(&mut judgement);
     }
+    crate::plan::target::narrow(&mut judgement);
     require_bodies_of_changes(&judgement, requirements);
     then(judgement, requirements)
 }
@@ -176,7 +179,7 @@ fn extra_resources(
     fates: &BTreeMap<Target, ClusterFate>,
     requirements: &mut Requirements,
 ) -> Vec<(Target, Resource)> {
-    let mut extra = Vec::new();
+    let mut extra = stop::kept(input, fates, requirements);
     if input.mode == Mode::Apply {
         for deployment in &input.deployments {
             let scope = Scope::deployment(&deployment.name);
@@ -200,7 +203,7 @@ fn extra_resources(
     let planned_names: BTreeSet<&str> = input.deployments.iter().map(|deployment| deployment.name.as_str()).collect();
     for (target, register) in registers(input) {
         let fate = fates.get(target);
-        if matches!(fate, Some(ClusterFate::Deleted(_))) {
+        if matches!(fate, Some(ClusterFate::Deleted(_))) || input.mode == Mode::Stop {
             continue;
         }
         for (name, tenant) in &register.tenants {
@@ -265,7 +268,8 @@ fn judge<'a>(
     requirements: &mut Requirements,
 ) -> Judged<'a> {
     let comparison = match (item.desired, item.recorded) {
-        (Some(_), Some(_)) => {
+        // A stop changes nothing that stays.
+        (Some(_), Some(_)) if input.mode != Mode::Stop => {
             let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
             compare(address, &item, rules, input.fingerprinters.get(address.scope.name()))
         }
@@ -288,6 +292,7 @@ fn judge<'a>(
         import: input.mode == Mode::Import,
         replace_requested: input.replace.contains(address),
         destroying: input.mode == Mode::Destroy,
+        stopping: input.mode == Mode::Stop,
         stays: crate::plan::adoption::stays(address, item.recorded, item.live),
     });
     Judged { item, verdict, comparison, completed: live_completed || recorded_completed }
@@ -338,7 +343,11 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     let forecast = crate::plan::forecast::forecast(judgement);
     let blast_radius = crate::plan::blast_radius::blast_radius(judgement);
     let mut findings: Vec<Finding> = input.findings.clone();
-    for (name, compilation) in &judgement.composition.clusters {
+    if input.mode == Mode::Stop {
+        // What a spec had better say is looked at by the next start.
+        findings.clear();
+    }
+    for (name, compilation) in judgement.composition.clusters.iter().filter(|_| input.mode != Mode::Stop) {
         // That nothing has to be done about a leftover is no news while the cluster is made anew.
         let stays = !judgement.fates.contains_key(&Target::Kind(name.clone()));
         let told = |finding: &&Finding| stays || finding.code != crate::code::Code::ClusterDiffers;
@@ -347,6 +356,8 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius));
     findings.extend(crate::plan::danger_dry_run::dry_runs(judgement, &changes));
     crate::plan::danger_identity::judge(input, &mut findings);
+    crate::plan::target::left_out(judgement, &mut findings);
+    stop::lift_what_flags_name(judgement, &mut findings);
     let suppressions = Suppressions::new(&input.deployments, &input.suppressed);
     findings.retain(|finding| suppressions.reason(finding).is_none());
     findings.sort_by(|left, right| {
@@ -399,6 +410,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
             .collect(),
         simulated: input.simulated,
         base: input.base.clone(),
+        stopped: stop::stopped_before(input),
         change_set,
     };
     if !input.suppressed.is_empty() {

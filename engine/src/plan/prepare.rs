@@ -85,7 +85,7 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
     for deployment in &input.deployments {
         let entry = request.entry(deployment.target.clone()).or_default();
         entry.deployment_ids.insert(deployment.identity.deployment_id.clone());
-        if input.mode != Mode::Destroy {
+        if !matches!(input.mode, Mode::Destroy | Mode::Stop) {
             entry.keys.extend(deployment.resources.iter().map(crate::resource::Resource::key));
         }
         // What is recorded says where to look for it, even if it is no longer wanted.

@@ -4,6 +4,7 @@ use crate::address::Scope;
 use crate::plan::Mode;
 use crate::plan::document::RegisterChange;
 use crate::plan::planner::{Judgement, registers};
+use crate::plan::stop::stopped_entry;
 use crate::state::Tenant;
 
 /// The tenants of this plan that join, change or leave.
@@ -17,11 +18,17 @@ pub fn register_changes(judgement: &Judgement<'_>) -> Vec<RegisterChange> {
             input.states.get(&Scope::cluster(cluster)).and_then(|state| state.tenants.get(&deployment.name));
         let tenant = match input.mode {
             Mode::Destroy => None,
+            Mode::Stop => stopped_entry(input, &deployment.target, &deployment.name),
             Mode::Apply | Mode::Import => Some(deployment.tenant.clone()),
         };
-        if registered != tenant.as_ref() {
+        // What a plan of a part does not do is not wished yet.
+        let is_part = input.targets.is_some() && registered.is_some();
+        if registered != tenant.as_ref() && !is_part {
             changes.push(RegisterChange { cluster: cluster.to_owned(), deployment: deployment.name.clone(), tenant });
         }
+    }
+    if input.mode == Mode::Stop {
+        return changes;
     }
     // Tenants that come back after a recreate that did not end are whole again when this plan is done.
     for (target, register) in registers(input) {

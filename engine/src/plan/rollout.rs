@@ -21,6 +21,9 @@ pub const CONFIG_ANNOTATION: &str = "laconic.com/config-digest";
 /// The annotation that carries the digest of the Secrets' fingerprints.
 pub const SECRET_ANNOTATION: &str = "laconic.com/secret-digest";
 
+/// The annotation that carries when everything was asked to be rolled (`restart --rollout`).
+pub const ROLLOUT_ANNOTATION: &str = "laconic.com/rolled-out-at";
+
 /// What a deployment's workloads become where their contents changed, and what has to be loaded to know.
 #[derive(Debug, Default)]
 pub struct Rollout {
@@ -35,6 +38,10 @@ pub struct Rollout {
 pub fn rollout(input: &PlanInput, resources: &[Resource], scope: &Scope) -> Rollout {
     let mut rollout = Rollout::default();
     let Some(state) = input.states.get(scope).filter(|state| !state.is_new()) else { return rollout };
+    let workloads = || resources.iter().filter(|resource| resource.address.resource_type == ResourceType::Deployment);
+    for workload in workloads() {
+        roll(&mut rollout, workload, state.resources.get(&workload.address), input.rollout.as_deref());
+    }
     let contents: BTreeMap<&Address, &Resource> = resources
         .iter()
         .filter(|resource| matches!(resource.address.resource_type, ResourceType::ConfigMap | ResourceType::Secret))
@@ -50,7 +57,7 @@ pub fn rollout(input: &PlanInput, resources: &[Resource], scope: &Scope) -> Roll
     if contents.is_empty() {
         return rollout;
     }
-    for workload in resources.iter().filter(|resource| resource.address.resource_type == ResourceType::Deployment) {
+    for workload in workloads() {
         let Some(recorded) = state.resources.get(&workload.address) else { continue };
         let used: Vec<&Resource> = workload.needs.iter().filter_map(|need| contents.get(need).copied()).collect();
         if used.is_empty() {
@@ -68,6 +75,38 @@ pub fn rollout(input: &PlanInput, resources: &[Resource], scope: &Scope) -> Roll
         }
     }
     rollout
+}
+
+/// A workload that is to be rolled now, or was once: what it carries since then stays, or it would roll again.
+fn roll(rollout: &mut Rollout, workload: &Resource, recorded: Option<&Recorded>, now: Option<&str>) {
+    let Some(recorded) = recorded else { return };
+    let stamp = match (now, &recorded.desired.value) {
+        (Some(now), _) => now.to_owned(),
+        (None, _) if workload.digest() == recorded.desired.digest => return,
+        (None, Some(before)) => match template_annotation(before, ROLLOUT_ANNOTATION) {
+            Some(stamp) => stamp.to_owned(),
+            None => return,
+        },
+        (None, None) => {
+            rollout.missing.push(recorded.desired.digest);
+            return;
+        }
+    };
+    rollout.put(workload, ROLLOUT_ANNOTATION, &stamp);
+}
+
+impl Rollout {
+    /// Puts an annotation on the template of a workload.
+    fn put(&mut self, workload: &Resource, annotation: &str, value: &str) {
+        let position = self.workloads.iter().position(|one| one.address == workload.address);
+        let index = position.unwrap_or_else(|| {
+            self.workloads.push(workload.clone());
+            self.workloads.len() - 1
+        });
+        if let Some(resource) = self.workloads.get_mut(index) {
+            resource.attributes.value_mut()["spec"]["template"]["metadata"]["annotations"][annotation] = json!(value);
+        }
+    }
 }
 
 fn annotate(
@@ -116,14 +155,7 @@ fn annotate(
         (None, Some(before)) => before.to_owned(),
         (None, None) => return,
     };
-    let position = rollout.workloads.iter().position(|one| one.address == workload.address);
-    let index = position.unwrap_or_else(|| {
-        rollout.workloads.push(workload.clone());
-        rollout.workloads.len() - 1
-    });
-    if let Some(resource) = rollout.workloads.get_mut(index) {
-        resource.attributes.value_mut()["spec"]["template"]["metadata"]["annotations"][annotation] = json!(value);
-    }
+    rollout.put(workload, annotation, &value);
 }
 
 fn template_annotation<'a>(workload: &'a Value, annotation: &str) -> Option<&'a str> {

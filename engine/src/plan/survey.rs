@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::address::{Address, ResourceType, Scope};
 use crate::compile::{ClusterCompilation, ClusterInput, compose_cluster};
 use crate::plan::decide::Presence;
-use crate::plan::{Action, Mode, PlanInput};
+use crate::plan::{Action, Mode, PlanInput, stop};
 use crate::resource::{Live, Observed, Resource, Target, UnknownReason, cluster_scope};
 use crate::state::{Recorded, State, Status};
 
@@ -35,15 +35,20 @@ pub fn compose(input: &PlanInput) -> Composition {
                 .iter()
                 .filter(|deployment| deployment.target.kind_cluster() == Some(name))
                 .map(|deployment| {
-                    let entry = match input.mode {
+                    let tenant = match input.mode {
                         Mode::Destroy => None,
-                        Mode::Apply | Mode::Import => Some((deployment.tenant.clone(), deployment.wish_places.clone())),
+                        Mode::Stop => {
+                            stop::stopped_entry(input, &deployment.target, &deployment.name).filter(stop::holds_cluster)
+                        }
+                        Mode::Apply | Mode::Import => Some(deployment.tenant.clone()),
                     };
+                    let entry = tenant.map(|tenant| (tenant, deployment.wish_places.clone()));
                     (deployment.name.clone(), entry)
                 })
                 .collect();
-            let somebody_stays =
-                planned.values().any(Option::is_some) || registered.keys().any(|tenant| !planned.contains_key(tenant));
+            let others = registered.iter().filter(|(tenant, _)| !planned.contains_key(*tenant));
+            let somebody_stays = planned.values().any(Option::is_some)
+                || others.into_iter().any(|(_, tenant)| stop::holds_cluster(tenant));
             let compilation = if somebody_stays {
                 compose_cluster(&ClusterInput { name, registered, planned, recorded })
             } else {
@@ -69,6 +74,18 @@ pub struct Item<'a> {
     pub live: Option<&'a Live>,
     /// What is known of its presence.
     pub presence: Presence,
+}
+
+impl Composition {
+    /// The clusters on which nobody is left.
+    #[must_use]
+    pub fn emptied(&self) -> BTreeSet<&str> {
+        self.clusters
+            .iter()
+            .filter(|(_, cluster)| cluster.resources.is_empty())
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
 }
 
 impl<'a> Item<'a> {
@@ -133,12 +150,18 @@ pub fn identity_state<'a>(input: &'a PlanInput, target: &Target) -> Option<&'a S
 }
 
 /// Whether the cluster scope is no part of the plan: asked for, or because a deployment leaves a cluster that is gone
-/// while others are still registered on it. Bringing it back for them is not what a destroy is for.
+/// while others are still registered on it. Bringing it back for them is not what a destroy is for. A stop deletes a
+/// cluster or leaves it as it is.
 #[must_use]
 pub fn leaves_cluster_alone(input: &PlanInput, composition: &Composition) -> bool {
     let others_stay = composition.clusters.values().any(|cluster| !cluster.resources.is_empty());
     let is_gone = || input.deployments.iter().any(|deployment| belief(input, &deployment.target) == Belief::Gone);
-    input.skip_cluster || (input.mode == Mode::Destroy && others_stay && is_gone())
+    input.skip_cluster
+        || match input.mode {
+            Mode::Stop => others_stay,
+            Mode::Destroy => others_stay && is_gone(),
+            Mode::Apply | Mode::Import => false,
+        }
 }
 
 /// Every resource of the plan with its facts, by address.
@@ -177,7 +200,7 @@ fn survey_where<'a>(
             items.insert(&resource.address, item);
         }
     };
-    if input.mode != Mode::Destroy {
+    if matches!(input.mode, Mode::Apply | Mode::Import) {
         for deployment in &input.deployments {
             deployment.resources.iter().for_each(|resource| want(&deployment.target, resource));
         }
@@ -194,6 +217,9 @@ fn survey_where<'a>(
     let mut planned_scopes: BTreeSet<Scope> =
         input.deployments.iter().map(|deployment| Scope::deployment(&deployment.name)).collect();
     planned_scopes.extend(extra.iter().map(|(_, resource)| resource.address.scope.clone()));
+    if !alone {
+        planned_scopes.extend(stop::riding(input, &composition.emptied()).into_keys());
+    }
     for (scope, state) in &input.states {
         let planned = planned_scopes.contains(scope);
         let cluster = scope.is_cluster() && !alone;

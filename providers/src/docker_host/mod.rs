@@ -23,6 +23,7 @@ use crate::docker::{Docker, DockerError};
 use crate::hook::Hooks;
 use crate::kind::{CLUSTER_LABEL, Kind, KindError};
 use crate::kubernetes::KubernetesProvider;
+use crate::pod::{LogRequest, Pod, PodsOf};
 use reach::Reached;
 
 /// This host's container engine with its kind clusters, and the API servers elsewhere.
@@ -66,17 +67,43 @@ impl DockerHost {
         self.kind.load_image(cluster, image).await
     }
 
+    /// The pods of a deployment on a target.
+    ///
+    /// # Errors
+    /// Why they cannot be told.
+    pub async fn pods(&self, target: &Target, of: &PodsOf) -> Result<Vec<Pod>, UnknownReason> {
+        self.reach(target).await?;
+        self.kubernetes.pods(target, of).await.map_err(|error| error.unknown())
+    }
+
+    /// What one container says, line by line.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    pub async fn logs(
+        &self,
+        target: &Target,
+        request: &LogRequest,
+        each: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), UnknownReason> {
+        self.reach(target).await?;
+        self.kubernetes.logs(target, request, each).await.map_err(|error| error.unknown())
+    }
+
+    async fn reach(&self, target: &Target) -> Result<(), UnknownReason> {
+        let Some(cluster) = target.kind_cluster() else { return Ok(()) };
+        reach::ensure(self, cluster).await.map_err(|error| match error {
+            EnactError::Unreachable(text) | EnactError::Transient(text) => UnknownReason::Unreachable(text),
+            other => UnknownReason::Failed(other.to_string()),
+        })
+    }
+
     /// The version that the API server of a target says it has.
     ///
     /// # Errors
     /// Why it does not say.
     pub async fn server_version(&self, target: &Target) -> Result<String, UnknownReason> {
-        if let Some(cluster) = target.kind_cluster() {
-            reach::ensure(self, cluster).await.map_err(|error| match error {
-                EnactError::Unreachable(text) | EnactError::Transient(text) => UnknownReason::Unreachable(text),
-                other => UnknownReason::Failed(other.to_string()),
-            })?;
-        }
+        self.reach(target).await?;
         self.kubernetes.version(target).await.map_err(|error| error.unknown())
     }
 }

@@ -12,6 +12,7 @@ mod list;
 mod managed_fields;
 mod observe;
 pub(crate) mod path;
+mod pods;
 pub(crate) mod readiness;
 mod request;
 pub(crate) mod server;
@@ -28,8 +29,10 @@ use laconic_engine::resource::{Target, World};
 use tokio::sync::Mutex;
 
 pub use connection::{Connection, ConnectionError};
+pub(crate) use pods::text;
 pub use request::RequestError;
 
+use crate::pod::{LogRequest, Pod, PodsOf};
 use server::Server;
 
 /// The field manager under which everything is applied.
@@ -92,6 +95,30 @@ impl KubernetesProvider {
         let answer = server.get("/version").await?;
         let version = answer["gitVersion"].as_str().map(str::to_owned);
         version.ok_or_else(|| RequestError::Garbled(server.url.clone()))
+    }
+
+    /// The pods of a deployment on a target.
+    ///
+    /// # Errors
+    /// A server that cannot be reached, or does not tell.
+    pub async fn pods(&self, target: &Target, of: &PodsOf) -> Result<Vec<Pod>, RequestError> {
+        pods::pods(&*self.server(target).await?, of).await
+    }
+
+    /// What one container says, line by line. A container that has not said anything yet says nothing.
+    ///
+    /// # Errors
+    /// A server that cannot be reached, or does not tell.
+    pub async fn logs(
+        &self,
+        target: &Target,
+        request: &LogRequest,
+        each: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), RequestError> {
+        match pods::logs(&*self.server(target).await?, request, each).await {
+            Err(error) if pods::is_silent(&error) => Ok(()),
+            other => other,
+        }
     }
 
     /// The server of a target.

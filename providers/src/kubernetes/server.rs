@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::AsyncBufRead;
 use http::{Method, Request, header};
 use kube::client::{AuthError, Body};
 use kube::{Client, Config};
@@ -72,6 +73,26 @@ impl Server {
     /// Deletes what is at a path.
     pub(crate) async fn delete(&self, path: &str, options: &Value) -> Result<Value, RequestError> {
         self.send(Method::DELETE, path, Some("application/json"), options.to_string().into_bytes()).await
+    }
+
+    /// Reads what is at a path as it comes. The time limit is for its beginning only: what is followed has no end.
+    pub(crate) async fn stream(&self, path: &str) -> Result<impl AsyncBufRead + Send + Unpin + use<>, RequestError> {
+        let request = Request::get(path)
+            .header(header::USER_AGENT, USER_AGENT)
+            .body(Vec::new())
+            .map_err(|error| RequestError::Garbled(format!("`{path}`: {error}")))?;
+        let answer = match tokio::time::timeout(self.limit, self.client.request_stream(request)).await {
+            Ok(answer) => answer,
+            Err(_) => return Err(RequestError::TimedOut { server: self.url.clone(), seconds: self.limit.as_secs() }),
+        };
+        answer.map(Box::pin).map_err(|error| match error {
+            kube::Error::Api(status) => {
+                let body = serde_json::json!({"message": status.message, "reason": status.reason});
+                let code = http::StatusCode::from_u16(status.code).unwrap_or(http::StatusCode::BAD_GATEWAY);
+                RequestError::Status(Refusal::read(code, body.to_string().as_bytes()))
+            }
+            other => RequestError::Unreachable(format!("{}: {}", self.url, root_cause(&other))),
+        })
     }
 
     async fn send(

@@ -16,6 +16,7 @@ mod node;
 mod outside;
 mod ownership;
 mod paths;
+mod pods;
 mod policy;
 mod provider;
 mod quantity;

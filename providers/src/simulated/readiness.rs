@@ -175,7 +175,7 @@ fn obstacle(tx: &Transaction<'_>, target: &Target, object: &StoredObject) -> Opt
 }
 
 /// The containers of a workload with their images.
-fn images(attributes: &Value) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn images(attributes: &Value) -> impl Iterator<Item = (&str, &str)> {
     let pod = &attributes["spec"]["template"]["spec"];
     ["initContainers", "containers"].into_iter().flat_map(|name| pod[name].as_array().into_iter().flatten()).map(
         |container| (container["name"].as_str().unwrap_or_default(), container["image"].as_str().unwrap_or_default()),

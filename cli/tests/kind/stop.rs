@@ -1,0 +1,68 @@
+//! Stops on a real cluster: neighbours go on serving, data is where it was, and the last one takes the cluster away.
+
+use crate::host::{Deployment, Host, clusters, content};
+use crate::page;
+
+fn run(deployment: &Deployment<'_>, words: &[&str]) -> crate::answer::Answer {
+    deployment.laconic(&[&["deployment"], words].concat())
+}
+
+#[test]
+fn stop_and_start_of_two_deployments_on_one_cluster() {
+    let Some(host) = Host::new() else { return };
+    let (shop, blog) = (host.deployment("shop", &[]), host.deployment("blog", &["--cluster-id", "laconic-stops"]));
+    let shop_cluster = shop.cluster();
+    // Both on one cluster, which the first start makes.
+    host.write("shop/deployment.yml", &host.read("shop/deployment.yml").replace(&shop_cluster, "laconic-stops"));
+    run(&shop, &["start"]).expect(0).says("Apply complete!");
+    run(&blog, &["up"]).expect(0).says("Apply complete!");
+    let cluster = blog.cluster();
+    let node = host.node_id(&cluster);
+    shop.answers();
+    blog.answers();
+    for deployment in [&shop, &blog] {
+        page::post(&deployment.site(), "/files/scratch/marker", "written before\n");
+    }
+    let key = shop.session_key();
+
+    // Looking at it.
+    run(&shop, &["status"]).expect(0).says("shop  running");
+    run(&shop, &["ps"]).expect(0).says("1/1    Running");
+    run(&shop, &["logs", "-n", "5", "web"]).expect(0).says("web: serving \"this is shop\" on port 8080");
+    let inside = ["exec", "web", "/workload", "-mode", "job", "-text", "from inside", "-write", "", "-status", "3"];
+    run(&shop, &inside).expect(3).says("from inside");
+    host.laconic(&["cluster", "list"]).expect(0).says("blog,shop");
+
+    // One is stopped: the other goes on, and everything that both keep is there.
+    run(&shop, &["stop", "--perform-cluster-management"]).expect(0).says("Stop complete!");
+    blog.answers();
+    page::wait(&blog.site(), "/files/scratch/marker", "written before");
+    assert_eq!(host.node_id(&cluster), node);
+    let volumes = host.kubectl(&cluster, &["get", "persistentvolumes", "--output=name"]);
+    assert!(volumes.contains(&shop.id()) && volumes.contains(&blog.id()), "{volumes}");
+    shop.laconic(&["plan"]).expect(0).says("shop is stopped");
+    let starts = content(&shop.data().join("starts"));
+
+    // It comes back with what it had.
+    run(&shop, &["start"]).expect(0);
+    shop.answers();
+    page::wait(&shop.site(), "/files/scratch/marker", "written before");
+    assert_eq!(shop.session_key(), key);
+    assert_eq!(content(&shop.data().join("starts")), format!("{starts}this is shop\n"));
+    shop.nothing_to_do();
+
+    // The last ones: data inside the cluster keeps it, until it is given up by its flag.
+    run(&shop, &["stop", "--delete-volumes"]).expect(0).says("LAC302");
+    run(&blog, &["stop", "--perform-cluster-management"]).expect(0);
+    assert_eq!(host.node_id(&cluster), node, "a volume of blog is kept in it");
+    run(&blog, &["stop", "--delete-volumes"]).expect(3).says("--perform-cluster-management");
+    run(&blog, &["stop", "--delete-volumes", "--perform-cluster-management"]).expect(0);
+    assert!(!clusters().contains(&cluster));
+    assert!(shop.data().join("starts").is_file() && blog.data().join("starts").is_file());
+
+    run(&blog, &["start"]).expect(0);
+    blog.answers();
+    blog.nothing_to_do();
+    host.laconic(&["cluster", "list"]).expect(0).says("running");
+    host.kubeconfig_is_untouched();
+}

@@ -1,0 +1,68 @@
+//! Plans of a part: what is named, what that needs, and what must follow it.
+
+use std::collections::BTreeSet;
+
+use crate::address::Address;
+use crate::code::Code;
+use crate::finding::Finding;
+use crate::plan::change::{Action, Reason};
+use crate::plan::decide::{ClusterFate, Verdict};
+use crate::plan::planner::{Judgement, cause};
+
+/// Leaves everything else as it is, whatever was decided of it.
+pub fn narrow(judgement: &mut Judgement<'_>) {
+    let Some(targets) = &judgement.input.targets else { return };
+    let kept = closure(judgement, targets);
+    for (address, judged) in &mut judgement.resources {
+        if !kept.contains(*address) {
+            judgement.left_out += usize::from(judged.verdict.action.is_change());
+            judged.verdict = Verdict { action: Action::NoOp, reason: Reason::InSync, finding: None };
+        }
+    }
+    let is_kept = |fate: &ClusterFate| match fate {
+        ClusterFate::Stays => false,
+        ClusterFate::Replaced(cluster) | ClusterFate::Lost(cluster) | ClusterFate::Deleted(cluster) => {
+            kept.contains(cluster)
+        }
+    };
+    judgement.fates.retain(|_, fate| is_kept(fate));
+}
+
+/// What is named, with what has to be made for it and what cannot stay as it is when it changes.
+fn closure(judgement: &Judgement<'_>, targets: &BTreeSet<Address>) -> BTreeSet<Address> {
+    let mut kept: BTreeSet<Address> = BTreeSet::new();
+    let mut queue: Vec<&Address> = targets.iter().collect();
+    while let Some(address) = queue.pop() {
+        let Some((address, judged)) = judgement.resources.get_key_value(address) else { continue };
+        if !kept.insert((*address).clone()) {
+            continue;
+        }
+        if !judged.verdict.action.is_change() {
+            continue;
+        }
+        queue.extend(cause(&judged.verdict.reason));
+        let needs = judged.item.desired.map(|desired| desired.needs.as_slice()).unwrap_or_default();
+        let is_needed = |need: &&Address| {
+            let action = judgement.resources.get(need).map(|needed| needed.verdict.action);
+            matches!(action, Some(Action::Create | Action::Replace))
+        };
+        queue.extend(needs.iter().filter(is_needed));
+        let follows = |reason: &Reason| cause(reason) == Some(address);
+        queue.extend(judgement.resources.iter().filter(|(_, one)| follows(&one.verdict.reason)).map(|(one, _)| *one));
+    }
+    kept
+}
+
+/// LAC805: that the plan is of a part.
+pub fn left_out(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    if judgement.left_out > 0 {
+        let count = judgement.left_out;
+        let noun = if count == 1 {
+            "resource differs and is left as it is"
+        } else {
+            "resources differ and are left as they are"
+        };
+        let message = format!("this plan is of a part: {count} other {noun}");
+        findings.push(Finding::new(Code::NotConsulted, message).help("`laconic plan` shows everything"));
+    }
+}
