@@ -34,6 +34,8 @@ pub struct Wanted<'a> {
     pub mode: Mode,
     /// Whether nobody is to look at the world.
     pub offline: bool,
+    /// Whether it is to be found out how much is in the volumes.
+    pub sizes: bool,
     /// The consents that count.
     pub consents: BTreeSet<Consent>,
     /// The rest of the command line.
@@ -123,7 +125,8 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
         None => Some(live(session, &input, &directories)),
     };
     if let Some(host) = &host {
-        let request = plan::observe_request(&input);
+        let mut request = plan::observe_request(&input);
+        request.values_mut().for_each(|asked| asked.sizes = wanted.sizes);
         input.world = crate::wire::runtime()?.block_on(host.provider().observe(&request));
     }
     let unseen = unseen(&input);

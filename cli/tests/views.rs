@@ -16,8 +16,9 @@ use laconic_engine::code::Code;
 use laconic_engine::finding::{Consent, Finding};
 use laconic_engine::place::Place;
 use laconic_engine::plan::{
-    Action, BlastRadius, Change, Consulted, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Mode,
-    PLAN_FORMAT_VERSION, Plan, Reason, StateReference, TenantImpact, VolumeForecast, VolumeReason, VolumeVerdict,
+    Action, BlastRadius, Bytes, Change, Consulted, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference,
+    Mode, PLAN_FORMAT_VERSION, Plan, Reason, StateReference, TenantImpact, VolumeForecast, VolumeReason, VolumeVerdict,
+    Whereabouts,
 };
 use laconic_engine::resource::Target;
 use laconic_engine::secret::{SecretExpression, SecretSource};
@@ -193,7 +194,14 @@ fn everything() -> Plan {
 }
 
 fn volume(name: &str, storage: VolumeStorage, verdict: VolumeVerdict, because: VolumeReason) -> VolumeForecast {
-    VolumeForecast { deployment: "shop".into(), volume: name.into(), storage, verdict, because }
+    let whereabouts = match &storage {
+        VolumeStorage::Host(path) => Whereabouts::Host(path.clone()),
+        VolumeStorage::Overlay => Whereabouts::Node(String::new()),
+        VolumeStorage::Provisioned => Whereabouts::Provisioned,
+    };
+    let bytes = Bytes { whereabouts, ..Bytes::default() };
+    let (deployment, volume, events) = ("shop".into(), name.into(), BTreeMap::new());
+    VolumeForecast { deployment, volume, storage, bytes, size: None, verdict, because, events }
 }
 
 /// A recreate with a neighbour and data to lose.

@@ -198,17 +198,52 @@ pub struct ObservedTarget {
     pub objects: Result<BTreeMap<ObjectKey, Live>, UnknownReason>,
     /// The kinds that could not be listed, and why: of them nothing is known, neither presence nor absence.
     pub unlisted: BTreeMap<ResourceType, UnknownReason>,
+    /// What was seen of its nodes.
+    pub node: NodeFacts,
+}
+
+/// What was seen of the nodes of a target, beside what its API server holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeFacts {
+    /// Directories in the node of a kind cluster, by the path that was asked for. One that is not in it was not seen.
+    pub directories: BTreeMap<String, NodeDirectory>,
+    /// Whether a mount of the node still shows the directory that the host has under that path, by container path. One
+    /// that is not in it could not be compared.
+    pub mounts: BTreeMap<String, MountSource>,
+    /// How many nodes the target has, when they could be counted.
+    pub count: Option<usize>,
+}
+
+/// A directory in a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeDirectory {
+    /// The path with every symbolic link on it resolved, as the node sees them.
+    pub real_path: String,
+    /// Whether anything is in it.
+    pub holds_data: bool,
+    /// How many bytes are in it, when that was asked for and could be read.
+    pub size: Option<u64>,
+}
+
+/// What a mount shows, compared to what the host has under that path now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MountSource {
+    /// The same directory.
+    Same,
+    /// A directory that was deleted; the host has another one there, or none.
+    Replaced,
 }
 
 impl ObservedTarget {
     /// A target of which nothing is known.
     #[must_use]
-    pub const fn unknown(reason: UnknownReason) -> Self {
+    pub fn unknown(reason: UnknownReason) -> Self {
         Self {
             identity: None,
             cluster: Observed::Unknown(reason),
             objects: Ok(BTreeMap::new()),
             unlisted: BTreeMap::new(),
+            node: NodeFacts::default(),
         }
     }
 }

@@ -15,7 +15,7 @@ use laconic_engine::apply::{
 };
 use laconic_engine::compile::{INGRESS_READY_PATCH, memlock_patch};
 use laconic_engine::diff::flatten;
-use laconic_engine::resource::{Observed, ObservedTarget, Target, UnknownReason};
+use laconic_engine::resource::{MountSource, Observed, ObservedTarget, Target, UnknownReason};
 use laconic_providers::docker::{ContainerEngine, Docker};
 use laconic_providers::kind::KindError;
 use laconic_providers::process::Processes;
@@ -228,6 +228,60 @@ async fn a_cluster_is_made_as_asked_and_is_gone_when_deleted() {
         let text = std::fs::read_to_string(kubeconfig).unwrap_or_default();
         assert!(!text.contains(&bed.name), "nobody's own kubeconfig is touched");
     }
+}
+
+/// Where the bytes of volumes are: through mounts and links of the host, in the node, and in a directory that the host has
+/// no more.
+#[tokio::test]
+async fn what_lies_in_the_node_is_seen() {
+    let Some(bed) = Bed::new("facts") else { return };
+    bed.enact(Operation::Create, None).await.unwrap();
+    bed.ready().await;
+    let mnt = bed.directory.join("mnt");
+    std::fs::create_dir_all(mnt.join("data")).unwrap();
+    std::fs::write(mnt.join("data/file"), [b'x'; 5000]).unwrap();
+    std::os::unix::fs::symlink("/elsewhere", mnt.join("link")).unwrap();
+    docker(&["exec", &bed.node(), "sh", "-c", "mkdir -p /overlay /elsewhere/x; echo bytes >/overlay/file"]);
+    for (name, path) in
+        [("data", "/mnt/data"), ("link", "/mnt/link/x"), ("overlay", "/overlay"), ("missing", "/mnt/none")]
+    {
+        let object = json!({
+            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
+            "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": path},
+                     "storageClassName": "manual"},
+        });
+        let step = Step {
+            address: Address::new(ResourceType::PersistentVolume, Scope::deployment("shop"), name),
+            key: ObjectKey::new(ResourceType::PersistentVolume, "", name),
+            object: Some(object),
+            ..bed.step(Operation::Create, None)
+        };
+        bed.host.enact(&step).await.unwrap();
+    }
+    let look = || async {
+        let types = [ResourceType::PersistentVolume].into();
+        let wanted = TargetRequest { types, sizes: true, ..TargetRequest::default() };
+        let request = ObserveRequest::from([(bed.target(), wanted)]);
+        bed.host.observe(&request).await.remove(&bed.target()).unwrap().node
+    };
+    let seen = look().await;
+    assert_eq!(seen.count, Some(1));
+    assert_eq!(seen.mounts, [("/mnt".to_owned(), MountSource::Same)].into());
+    let directory = |path: &str| {
+        let one = &seen.directories[path];
+        (one.real_path.as_str(), one.holds_data, one.size.is_some_and(|size| size >= 5000))
+    };
+    assert_eq!(directory("/mnt/data"), ("/mnt/data", true, true));
+    assert_eq!(directory("/mnt/link/x"), ("/elsewhere/x", false, false), "an absolute link leads into the node");
+    assert_eq!(directory("/overlay"), ("/overlay", true, false));
+    assert_eq!(directory("/mnt/none"), ("/mnt/none", false, false));
+    // Deleted and made again: the node has the old one until it is started again.
+    std::fs::remove_dir_all(&mnt).unwrap();
+    std::fs::create_dir(&mnt).unwrap();
+    assert_eq!(look().await.mounts["/mnt"], MountSource::Replaced);
+    docker(&["restart", "--time", "1", &bed.node()]);
+    bed.ready().await;
+    assert_eq!(look().await.mounts["/mnt"], MountSource::Same);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod clock;
 pub mod generate;
+pub mod generate_volumes;
 pub mod settled;
 pub mod universe;
 

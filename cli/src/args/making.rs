@@ -191,6 +191,11 @@ pub enum SimulateCommand {
         /// The cluster
         cluster: String,
     },
+    /// Remove a path of the host with everything beneath it
+    RemovePath {
+        /// The path
+        path: String,
+    },
     /// Stop the node container of a cluster
     StopNode {
         /// The cluster

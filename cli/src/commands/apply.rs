@@ -38,6 +38,7 @@ pub fn run_with(session: &Session, arguments: &ApplyArgs, everyday: Everyday) ->
     let wanted = Wanted {
         mode: Mode::Apply,
         offline: false,
+        sizes: false,
         consents: counting(given.clone(), session, bound),
         planning: &arguments.planning,
         everyday: everyday.clone(),

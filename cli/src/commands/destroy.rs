@@ -19,6 +19,7 @@ pub fn run(session: &Session, arguments: &DestroyArgs) -> Result<Exit> {
     let wanted = Wanted {
         mode: Mode::Destroy,
         offline: false,
+        sizes: false,
         consents: counting(given.clone(), session, arguments.carrying.is_bound()),
         planning: &arguments.planning,
         everyday: Everyday::default(),

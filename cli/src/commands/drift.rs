@@ -24,6 +24,7 @@ pub fn run(session: &Session) -> Result<Exit> {
         offline: false,
         consents: BTreeSet::new(),
         planning: &planning,
+        sizes: false,
         everyday: Everyday::default(),
         command: "drift",
     };

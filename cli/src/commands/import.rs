@@ -18,6 +18,7 @@ pub fn run(session: &Session, arguments: &ImportArgs) -> Result<Exit> {
     let wanted = Wanted {
         mode: Mode::Import,
         offline: false,
+        sizes: false,
         consents: counting(given.clone(), session, arguments.carrying.is_bound()),
         planning: &arguments.planning,
         everyday: Everyday::default(),

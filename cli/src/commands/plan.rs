@@ -24,6 +24,7 @@ fn run_with(session: &Session, arguments: &PlanArgs, everyday: Everyday) -> Resu
     let wanted = Wanted {
         mode: if arguments.destroy { Mode::Destroy } else { Mode::Apply },
         offline: arguments.offline,
+        sizes: arguments.showing.forecast,
         // Nothing happens here, so that a consent may be tried out.
         consents: consents(&arguments.planning.consents),
         planning: &arguments.planning,

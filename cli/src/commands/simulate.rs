@@ -59,6 +59,13 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
             host.replace_cluster(cluster).map_err(wrong)?;
             session.output.remark(&format!("kind cluster {cluster} deleted, and an empty one made\n"));
         }
+        SimulateCommand::RemovePath { path } => {
+            if !host.host_path_exists(path) {
+                return Err(wrong(format!("the host has no {path}")));
+            }
+            host.remove_host_path(path).map_err(wrong)?;
+            session.output.remark(&format!("{} removed\n", clean(path)));
+        }
         SimulateCommand::StopNode { cluster } => {
             host.run_node(cluster, false).map_err(wrong)?;
             session.output.remark(&format!("node container of {cluster} stopped\n"));

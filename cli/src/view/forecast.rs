@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use laconic_engine::plan::{BlastRadius, Plan, VolumeForecast, VolumeReason, VolumeVerdict};
+use laconic_engine::plan::{BlastRadius, Plan, VolumeForecast, VolumeReason, VolumeVerdict, Whereabouts};
 use laconic_engine::state::VolumeStorage;
 
 use crate::view::style::{Palette, clean, count};
@@ -60,7 +60,7 @@ fn duration_range(least: u32, most: u32) -> String {
     }
 }
 
-/// The forecast: every volume with `all`, else those that are not simply kept.
+/// The forecast: with `all` every volume and what would become of it whatever happens, else those that this plan endangers.
 #[must_use]
 pub fn volumes(plan: &Plan, all: bool, palette: Palette) -> String {
     let mut forecast: Vec<&VolumeForecast> = plan.forecast.iter().collect();
@@ -69,8 +69,7 @@ pub fn volumes(plan: &Plan, all: bool, palette: Palette) -> String {
         (left.verdict, &left.deployment, &left.volume).cmp(&(right.verdict, &right.deployment, &right.volume))
     });
     let kept = forecast.iter().filter(|volume| volume.verdict == VolumeVerdict::Kept).count();
-    let shown: Vec<&VolumeForecast> =
-        forecast.into_iter().filter(|volume| all || volume.verdict != VolumeVerdict::Kept).collect();
+    let shown: Vec<&VolumeForecast> = forecast.into_iter().filter(|volume| all || is_news(volume)).collect();
     if shown.is_empty() {
         return String::new();
     }
@@ -79,7 +78,7 @@ pub fn volumes(plan: &Plan, all: bool, palette: Palette) -> String {
         .map(|volume| {
             vec![
                 clean(&format!("{}/{}", volume.deployment, volume.volume)),
-                storage(&volume.storage),
+                place(volume),
                 verdict(volume.verdict).to_owned(),
                 reason(&volume.because),
             ]
@@ -101,7 +100,34 @@ pub fn volumes(plan: &Plan, all: bool, palette: Palette) -> String {
             writeln!(text, "  {}", palette.dim(&format!("({} kept; --forecast lists them)", count(kept, "volume"))));
     }
     text.push('\n');
+    if all {
+        text.push_str(&crate::view::forecast_events::events(plan, palette));
+    }
     text
+}
+
+/// Whether a plan has something to tell of a volume.
+fn is_news(volume: &VolumeForecast) -> bool {
+    let is_nothing = matches!(volume.because, VolumeReason::NothingThere);
+    // What went with a cluster is told once, by the finding; a plan that leaves it so says nothing new.
+    volume.verdict != VolumeVerdict::Kept && !is_nothing
+}
+
+/// Where a volume's bytes are.
+#[must_use]
+pub fn place(volume: &VolumeForecast) -> String {
+    match &volume.bytes.whereabouts {
+        Whereabouts::Host(path) => clean(path),
+        Whereabouts::Unlinked(path) => format!("{} (deleted)", clean(path)),
+        Whereabouts::Node(_) => "kind node overlay".to_owned(),
+        Whereabouts::Provisioned => "remote cluster".to_owned(),
+        Whereabouts::Nowhere if volume.verdict == VolumeVerdict::New && volume.because == VolumeReason::Created => {
+            storage(&volume.storage)
+        }
+        Whereabouts::Nowhere => "-".to_owned(),
+        Whereabouts::Gone => "a node that is gone".to_owned(),
+        Whereabouts::Unknown => "not known".to_owned(),
+    }
 }
 
 fn storage(storage: &VolumeStorage) -> String {
@@ -124,7 +150,9 @@ pub const fn verdict(verdict: VolumeVerdict) -> &'static str {
     }
 }
 
-fn reason(reason: &VolumeReason) -> String {
+/// A reason, for people.
+#[must_use]
+pub fn reason(reason: &VolumeReason) -> String {
     match reason {
         VolumeReason::Untouched => "nothing touches it".to_owned(),
         VolumeReason::Created => "made by this plan".to_owned(),
@@ -133,6 +161,16 @@ fn reason(reason: &VolumeReason) -> String {
         VolumeReason::ClaimDeleted => "its claim is deleted, and the bytes with it".to_owned(),
         VolumeReason::PathChanged(path) => format!("the spec names {} now", clean(path)),
         VolumeReason::MountsUnknown => "the mounts of the running cluster are not known".to_owned(),
+        VolumeReason::ReclaimUnknown => "the reclaim policy of its volume is not known".to_owned(),
+        VolumeReason::DriverUnknown => "a driver on the cluster keeps it, nobody here knows where".to_owned(),
+        VolumeReason::UnlinkedDiesWithNode => {
+            "its directory was deleted on the host; the node alone still holds it".to_owned()
+        }
+        VolumeReason::Retained => "its volume is retained when the claim goes".to_owned(),
+        VolumeReason::NewVolume => "the new claim gets a volume of its own".to_owned(),
+        VolumeReason::StaysInNode => "lies on in the node's overlay, where nothing refers to it".to_owned(),
+        VolumeReason::NothingThere => "nothing is there yet".to_owned(),
+        VolumeReason::WentWithCluster => "went with the cluster, in whose node it lay".to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod drift_text;
 pub mod events_json;
 pub mod finding;
 pub mod forecast;
+pub mod forecast_events;
 pub mod github;
 pub mod header;
 pub mod outcome;

@@ -24,6 +24,8 @@ pub struct TargetRequest {
     /// The deployment ids that objects of ours carry as the value of the label `app`: by them a cluster that holds much
     /// else besides is listed. Empty where everything is to be seen.
     pub deployment_ids: BTreeSet<String>,
+    /// Whether it is to be found out how much is in the volumes, which takes long where much is.
+    pub sizes: bool,
 }
 
 /// What to look at.

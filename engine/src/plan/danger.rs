@@ -22,6 +22,7 @@ pub fn dangers(judgement: &Judgement<'_>, forecast: &[VolumeForecast], radius: &
     crate::plan::danger_ownership::ownership(judgement, &mut findings);
     crate::plan::danger_cluster::cluster(judgement, radius, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
+    crate::plan::danger_bytes::bytes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
     secrets(judgement, &mut findings);
     state(judgement, &mut findings);

@@ -8,6 +8,7 @@ use crate::address::{Address, Scope};
 use crate::finding::{Consent, Finding};
 use crate::plan::change::{Action, Change, Drift};
 use crate::plan::change_set::IntendedChange;
+use crate::plan::fate::{Bytes, VolumeEvent};
 use crate::resource::{ClusterIdentity, Target};
 use crate::state::{Tenant, VolumeStorage};
 
@@ -60,8 +61,26 @@ pub struct VolumeForecast {
     pub deployment: String,
     /// The volume, as the spec calls it.
     pub volume: String,
-    /// Where the bytes are now.
+    /// Where the bytes are now, as the register of tenants has it.
     pub storage: VolumeStorage,
+    /// Where they really are, and what decides over them.
+    #[serde(default)]
+    pub bytes: Bytes,
+    /// How many they are, when that was asked for and could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// What becomes of them by this plan.
+    pub verdict: VolumeVerdict,
+    /// Why.
+    pub because: VolumeReason,
+    /// What would become of them whatever else may happen, and why; events that its cluster does not know are missing.
+    #[serde(default)]
+    pub events: BTreeMap<VolumeEvent, EventFate>,
+}
+
+/// What would become of a volume's bytes if something happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventFate {
     /// What becomes of them.
     pub verdict: VolumeVerdict,
     /// Why.
@@ -96,12 +115,28 @@ pub enum VolumeReason {
     OnHost,
     /// It lies in the node's overlay, and the node goes away.
     OverlayDiesWithCluster,
+    /// They are in a directory of the host that was deleted under its mount, and the node that holds it goes away.
+    UnlinkedDiesWithNode,
     /// Its claim is deleted or replaced, and the bytes with it.
     ClaimDeleted,
+    /// The claim is deleted; what it was bound to is retained.
+    Retained,
+    /// The claim is deleted and made again, and gets another volume.
+    NewVolume,
+    /// Nothing refers to them any more; they lie in the node until it goes.
+    StaysInNode,
+    /// There are none: nothing is bound yet.
+    NothingThere,
+    /// They lay in a node that is gone.
+    WentWithCluster,
     /// The spec names another host path now.
     PathChanged(String),
     /// The mounts of the running cluster are not known.
     MountsUnknown,
+    /// The reclaim policy of what the claim is bound to is not known.
+    ReclaimUnknown,
+    /// A driver on the cluster keeps them, nobody here knows where.
+    DriverUnknown,
 }
 
 /// A tenant of a cluster that is taken down.

@@ -1,17 +1,26 @@
-//! The forecast: what becomes of the bytes of every volume.
+//! The forecast: what becomes of the bytes of every volume, by this plan and by whatever else may happen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::address::{Address, ResourceType, Scope};
+use crate::address::{Address, ObjectKey, ResourceType, Scope};
 use crate::plan::Mode;
 use crate::plan::change::Action;
-use crate::plan::decide::Presence;
-use crate::plan::document::{VolumeForecast, VolumeReason, VolumeVerdict};
-use crate::plan::planner::Judgement;
+use crate::plan::decide::{ClusterFate, Presence};
+use crate::plan::document::{EventFate, VolumeForecast, VolumeReason, VolumeVerdict};
+use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
+use crate::plan::locate::{Located, Sought, locate};
+use crate::plan::planner::{Judgement, registers};
 use crate::resource::Target;
 use crate::state::{Tenant, VolumeStorage};
 
-/// The forecast of every volume of the planned deployments, and of every tenant of a cluster that goes away.
+/// One volume: where it is wanted to be and where it was found.
+struct Volume<'a> {
+    name: String,
+    located: Located,
+    will: Option<&'a VolumeStorage>,
+}
+
+/// The forecast of every volume of the planned deployments and of every other tenant of their clusters.
 #[must_use]
 pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
     let input = judgement.input;
@@ -19,24 +28,23 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for deployment in &input.deployments {
         seen.insert(&deployment.name);
-        let recorded_volumes = recorded_volumes(judgement, &deployment.target, &deployment.name);
-        let wanted = match input.mode {
-            Mode::Destroy | Mode::Stop => BTreeMap::new(),
-            Mode::Apply | Mode::Import => deployment.tenant.volumes.clone(),
-        };
-        let names: BTreeSet<&String> = recorded_volumes.keys().chain(wanted.keys()).collect();
-        for volume in names {
-            let (was, will) = (recorded_volumes.get(volume), wanted.get(volume));
-            forecasts.push(judge_volume(judgement, &deployment.target, &deployment.name, volume, was, will));
-        }
+        let is_wanted = !matches!(input.mode, Mode::Destroy | Mode::Stop);
+        let names: BTreeSet<String> = recorded_volumes(judgement, &deployment.name)
+            .chain(deployment.tenant.volumes.keys().filter(|_| is_wanted).cloned())
+            .collect();
+        let volumes = names.into_iter().map(|name| {
+            let will = deployment.tenant.volumes.get(&name).filter(|_| is_wanted);
+            Volume { located: find(judgement, &deployment.target, &deployment.name, &name), name, will }
+        });
+        judge(judgement, &deployment.target, &deployment.name, volumes.collect(), &mut forecasts);
     }
-    for target in judgement.fates.keys() {
-        let Some(cluster) = target.kind_cluster() else { continue };
-        let Some(state) = input.states.get(&Scope::cluster(cluster)) else { continue };
-        for (name, tenant) in state.tenants.iter().filter(|(name, _)| !seen.contains(name.as_str())) {
-            for (volume, storage) in &tenant.volumes {
-                forecasts.push(judge_volume(judgement, target, name, volume, Some(storage), Some(storage)));
-            }
+    for (target, register) in registers(input) {
+        for (name, tenant) in register.tenants.iter().filter(|(name, _)| !seen.contains(name.as_str())) {
+            let volumes = tenant.volumes.iter().map(|(volume, storage)| {
+                let located = locate(judgement, &of_tenant(target, tenant, volume, storage));
+                Volume { name: volume.clone(), located, will: Some(storage) }
+            });
+            judge(judgement, target, name, volumes.collect(), &mut forecasts);
         }
     }
     forecasts.sort_by(|left, right| {
@@ -45,62 +53,13 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
     forecasts
 }
 
-/// Where the volumes of a deployment are, as far as recorded: by its claims, not by what a spec or register says now.
-fn recorded_volumes(judgement: &Judgement<'_>, target: &Target, deployment: &str) -> BTreeMap<String, VolumeStorage> {
-    let input = judgement.input;
-    let registered = registered_tenant(judgement, target, deployment);
-    let Some(state) = input.states.get(&Scope::deployment(deployment)) else { return BTreeMap::new() };
-    let claims = state.resources.keys().filter(|address| address.resource_type == ResourceType::PersistentVolumeClaim);
-    claims
-        .map(|claim| {
-            let volume = claim.short_name().to_owned();
-            let address = Address { resource_type: ResourceType::PersistentVolume, ..claim.clone() };
-            let storage = match state.resources.get(&address) {
-                None if target.kind_cluster().is_some() => VolumeStorage::Overlay,
-                None => VolumeStorage::Provisioned,
-                // A volume whose form was not loaded is not touched: it is where the register says.
-                Some(recorded) => recorded
-                    .desired
-                    .value
-                    .as_deref()
-                    .and_then(|volume| volume.pointer("/spec/hostPath/path")?.as_str())
-                    .map(|path| on_host(judgement, target, path))
-                    .or_else(|| registered.and_then(|tenant| tenant.volumes.get(&volume).cloned()))
-                    .or_else(|| planned_storage(judgement, deployment, &volume))
-                    .unwrap_or(VolumeStorage::Overlay),
-            };
-            (volume, storage)
-        })
-        .collect()
-}
-
-fn planned_storage(judgement: &Judgement<'_>, deployment: &str, volume: &str) -> Option<VolumeStorage> {
-    let planned = judgement.input.deployments.iter().find(|one| one.name == deployment)?;
-    planned.tenant.volumes.get(volume).cloned()
-}
-
-/// Where a path of the node is on the host: through the recorded mounts; without one it is the node's own.
-fn on_host(judgement: &Judgement<'_>, target: &Target, path: &str) -> VolumeStorage {
-    let Some(cluster) = target.kind_cluster() else { return VolumeStorage::Host(path.to_owned()) };
-    let attributes = judgement
-        .input
-        .states
-        .get(&Scope::cluster(cluster))
-        .and_then(|state| state.resources.get(&Address::kind_cluster(cluster)))
-        .and_then(|recorded| recorded.desired.value.as_deref());
-    let mounts = attributes.and_then(|attributes| attributes["extraMounts"].as_array());
-    let mounted = mounts
-        .into_iter()
-        .flatten()
-        .filter_map(|mount| Some((mount["containerPath"].as_str()?, mount["hostPath"].as_str()?)))
-        .filter(|(container, _)| crate::source::is_under(path, container))
-        .max_by_key(|(container, _)| container.len());
-    match mounted {
-        Some((container, host)) => {
-            VolumeStorage::Host(format!("{host}{}", path.get(container.len()..).unwrap_or_default()))
-        }
-        None => VolumeStorage::Overlay,
-    }
+/// The volumes of a deployment that have a recorded claim: by it, not by what a spec or register says now.
+fn recorded_volumes<'a>(judgement: &Judgement<'a>, deployment: &str) -> impl Iterator<Item = String> + use<'a> {
+    let state = judgement.input.states.get(&Scope::deployment(deployment));
+    let addresses = state.into_iter().flat_map(|state| state.resources.keys());
+    addresses
+        .filter(|address| address.resource_type == ResourceType::PersistentVolumeClaim)
+        .map(|address| address.short_name().to_owned())
 }
 
 /// What the register says of a deployment.
@@ -116,54 +75,158 @@ pub fn claim_address(deployment: &str, volume: &str) -> Address {
     Address::new(ResourceType::PersistentVolumeClaim, Scope::deployment(deployment), volume)
 }
 
-fn claim_exists(judgement: &Judgement<'_>, deployment: &str, claim: &Address) -> bool {
-    let state = judgement.input.states.get(&Scope::deployment(deployment));
-    let recorded = state.map(|state| state.resources.get(claim));
-    let seen = judgement.resources.get(claim).map(|judged| judged.item.presence);
-    match recorded {
-        // A tenant whose state could not be read has what the register says.
-        None => true,
-        Some(Some(recorded)) if !recorded.uid.is_empty() => true,
-        // An interrupted create of which nobody can tell whether it was done: better to fear for it than to forget it.
-        Some(_) => seen.is_some_and(|seen| seen != Presence::Absent),
+/// The address of the PersistentVolume that is made by hand for a volume with a path.
+fn volume_address(deployment: &str, volume: &str) -> Address {
+    Address::new(ResourceType::PersistentVolume, Scope::deployment(deployment), volume)
+}
+
+/// A volume of another tenant, by what the register says of it: its state is not at hand.
+fn of_tenant<'a>(target: &'a Target, tenant: &Tenant, volume: &str, storage: &'a VolumeStorage) -> Sought<'a> {
+    let name = format!("{}-{volume}", tenant.deployment_id);
+    Sought {
+        target,
+        claim: ObjectKey::new(ResourceType::PersistentVolumeClaim, &tenant.namespace, &name),
+        volume: Some(ObjectKey::new(ResourceType::PersistentVolume, "", &name)),
+        path: None,
+        registered: Some(storage),
     }
 }
 
-fn judge_volume(
+/// Finds the bytes of a volume of a planned deployment.
+fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &str) -> Located {
+    let (claim, by_hand) = (claim_address(deployment, volume), volume_address(deployment, volume));
+    if !claim_exists(judgement, deployment, &claim) {
+        let bytes = Bytes {
+            whereabouts: Whereabouts::Nowhere,
+            dynamic: true,
+            release: Release::Deleted,
+            basis: Basis::Recorded,
+        };
+        return Located { bytes, size: None, nominal: None };
+    }
+    let state = judgement.input.states.get(&Scope::deployment(deployment));
+    let key_of = |address: &Address| {
+        let recorded = state.and_then(|state| state.resources.get(address)).map(|recorded| recorded.key.clone());
+        let desired = || Some(judgement.resources.get(address)?.item.desired?.key());
+        recorded.or_else(desired)
+    };
+    // Of a claim that is recorded without a volume of its own, the one that the spec wants now is not the one it has.
+    let is_recorded = |address: &Address| state.is_some_and(|state| state.resources.contains_key(address));
+    let has_volume = is_recorded(&by_hand) || !is_recorded(&claim);
+    let path = || {
+        let recorded =
+            state.and_then(|state| state.resources.get(&by_hand)?.desired.value.as_deref()).and_then(path_of);
+        // A volume whose form was not loaded is not touched: it is what the spec asks for.
+        let desired = || path_of(&judgement.resources.get(&by_hand)?.item.desired?.attributes.value());
+        recorded.or_else(desired)
+    };
+    let sought = Sought {
+        target,
+        claim: key_of(&claim).unwrap_or_else(|| ObjectKey::new(ResourceType::PersistentVolumeClaim, "", "")),
+        volume: key_of(&by_hand).filter(|_| has_volume),
+        path: has_volume.then(path).flatten(),
+        registered: registered_tenant(judgement, target, deployment)
+            .and_then(|tenant| tenant.volumes.get(volume))
+            .filter(|_| has_volume),
+    };
+    locate(judgement, &sought)
+}
+
+fn path_of(volume: &serde_json::Value) -> Option<String> {
+    volume.pointer("/spec/hostPath/path")?.as_str().map(str::to_owned)
+}
+
+/// Whether there is or was a claim: the register names a volume before that, and bytes are only where a claim is or was.
+fn claim_exists(judgement: &Judgement<'_>, deployment: &str, claim: &Address) -> bool {
+    let state = judgement.input.states.get(&Scope::deployment(deployment));
+    let seen = judgement.resources.get(claim).map(|judged| judged.item.presence);
+    match state.and_then(|state| state.resources.get(claim)) {
+        Some(recorded) if !recorded.uid.is_empty() => true,
+        // An interrupted create of which nobody can tell whether it was done: better to fear for it than to forget it.
+        Some(_) => seen.is_some_and(|seen| seen != Presence::Absent),
+        // Nobody recorded it, and there it is.
+        None => seen.is_some_and(|seen| !matches!(seen, Presence::Absent | Presence::Unknown)),
+    }
+}
+
+fn judge(
+    judgement: &Judgement<'_>,
+    target: &Target,
+    deployment: &str,
+    volumes: Vec<Volume<'_>>,
+    forecasts: &mut Vec<VolumeForecast>,
+) {
+    let siblings: Vec<Bytes> = volumes.iter().map(|volume| volume.located.bytes.clone()).collect();
+    let is_held = is_held(judgement, target, deployment);
+    for Volume { name, located, will } in volumes {
+        let (verdict, because) = by_plan(judgement, target, deployment, &name, &located, will);
+        let events = VolumeEvent::ALL
+            .into_iter()
+            .filter(|event| target.kind_cluster().is_some() || *event != VolumeEvent::ClusterRecreate)
+            .map(|event| {
+                let happening = event.happening(&siblings, is_held);
+                let (verdict, because) = relocated(&located, will.filter(|_| happening.comes_back), happening);
+                (event, EventFate { verdict, because })
+            })
+            .collect();
+        let storage = located.nominal.or_else(|| will.cloned()).unwrap_or(VolumeStorage::Overlay);
+        let (bytes, size) = (located.bytes, located.size);
+        let deployment = deployment.to_owned();
+        forecasts.push(VolumeForecast { deployment, volume: name, storage, bytes, size, verdict, because, events });
+    }
+}
+
+/// Whether somebody else keeps the cluster alive when a deployment goes: another tenant. A remote cluster is not ours.
+fn is_held(judgement: &Judgement<'_>, target: &Target, deployment: &str) -> bool {
+    let Some(cluster) = target.kind_cluster() else { return true };
+    let state = judgement.input.states.get(&Scope::cluster(cluster));
+    let registered = state.is_some_and(|state| state.tenants.keys().any(|name| name != deployment));
+    let mut planned = judgement.input.deployments.iter().filter(|one| one.target == *target);
+    registered || (judgement.input.mode != Mode::Destroy && planned.any(|one| one.name != deployment))
+}
+
+/// What this plan makes of a volume.
+fn by_plan(
     judgement: &Judgement<'_>,
     target: &Target,
     deployment: &str,
     volume: &str,
-    was: Option<&VolumeStorage>,
+    located: &Located,
     will: Option<&VolumeStorage>,
-) -> VolumeForecast {
-    let claim = claim_address(deployment, volume);
-    // The register names a volume before its claim exists; bytes are only where a claim is or was.
-    let was = was.filter(|_| claim_exists(judgement, deployment, &claim));
-    let action = judgement.resources.get(&claim).map_or(Action::NoOp, |judged| judged.verdict.action);
-    let claim_goes = matches!(action, Action::Delete | Action::Replace);
-    let cluster_goes = judgement.fates.get(target);
-    let is_taken_over = action == Action::Import;
-    let (verdict, because) = match (was, will) {
-        (None, Some(_)) if is_taken_over => (VolumeVerdict::Kept, VolumeReason::Untouched),
-        (None, _) => (VolumeVerdict::New, VolumeReason::Created),
-        (Some(VolumeStorage::Host(old)), Some(VolumeStorage::Host(new))) if old != new => {
-            (VolumeVerdict::LeftBehind, VolumeReason::PathChanged(new.clone()))
-        }
-        (Some(VolumeStorage::Host(_)), Some(VolumeStorage::Overlay | VolumeStorage::Provisioned)) => {
-            (VolumeVerdict::LeftBehind, VolumeReason::PathChanged("an empty volume inside the cluster".to_owned()))
-        }
-        (Some(VolumeStorage::Host(_)), _) if claim_goes || cluster_goes.is_some() => {
-            (VolumeVerdict::Kept, VolumeReason::OnHost)
-        }
-        (Some(VolumeStorage::Overlay), _) if cluster_goes.is_some() => {
-            (VolumeVerdict::Lost, VolumeReason::OverlayDiesWithCluster)
-        }
-        (Some(VolumeStorage::Overlay | VolumeStorage::Provisioned), _) if claim_goes => {
-            (VolumeVerdict::Lost, VolumeReason::ClaimDeleted)
-        }
-        (Some(_), _) => (VolumeVerdict::Kept, VolumeReason::Untouched),
+) -> (VolumeVerdict, VolumeReason) {
+    let action = |address: &Address| judgement.resources.get(address).map_or(Action::NoOp, |one| one.verdict.action);
+    let goes = |action: Action| matches!(action, Action::Delete | Action::Replace);
+    let claim = action(&claim_address(deployment, volume));
+    let by_hand = action(&volume_address(deployment, volume));
+    let node_goes = matches!(
+        judgement.fates.get(target),
+        Some(ClusterFate::Replaced(_) | ClusterFate::Deleted(_) | ClusterFate::Lost(_))
+    );
+    let happening = Happening {
+        claim_goes: goes(claim),
+        volume_goes: goes(by_hand),
+        node_goes,
+        comes_back: will.is_some() && !matches!(judgement.fates.get(target), Some(ClusterFate::Deleted(_))),
     };
-    let storage = was.or(will).cloned().unwrap_or(VolumeStorage::Overlay);
-    VolumeForecast { deployment: deployment.to_owned(), volume: volume.to_owned(), storage, verdict, because }
+    let is_new = fate(&located.bytes, happening).0 == VolumeVerdict::New;
+    if is_new && will.is_some() && claim == Action::Create {
+        return (VolumeVerdict::New, VolumeReason::Created);
+    }
+    relocated(located, will, happening)
+}
+
+/// What becomes of a volume to which something happens, when it may come back elsewhere.
+fn relocated(located: &Located, will: Option<&VolumeStorage>, happening: Happening) -> (VolumeVerdict, VolumeReason) {
+    let (verdict, because) = fate(&located.bytes, happening);
+    let is_touched = happening.claim_goes || happening.volume_goes || happening.node_goes;
+    match (verdict, &located.nominal, will) {
+        (VolumeVerdict::Kept | VolumeVerdict::LeftBehind, Some(old), Some(new)) if is_touched && old != new => {
+            let place = match new {
+                VolumeStorage::Host(path) => path.clone(),
+                VolumeStorage::Overlay | VolumeStorage::Provisioned => "an empty volume inside the cluster".to_owned(),
+            };
+            (VolumeVerdict::LeftBehind, VolumeReason::PathChanged(place))
+        }
+        _ => (verdict, because),
+    }
 }

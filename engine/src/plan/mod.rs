@@ -10,6 +10,7 @@ pub mod change_set;
 mod change_set_tests;
 pub mod change_writer;
 pub mod danger;
+pub mod danger_bytes;
 pub mod danger_cluster;
 pub mod danger_dry_run;
 pub mod danger_identity;
@@ -21,12 +22,14 @@ pub mod difference;
 pub mod document;
 pub mod drift;
 pub mod dry_run;
+pub mod fate;
 pub mod forecast;
 pub mod foreign;
 pub mod identify;
 pub mod ignored;
 pub mod input;
 pub mod lint;
+pub mod locate;
 pub mod planner;
 pub mod prepare;
 pub mod register;
@@ -41,10 +44,11 @@ pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind,
 pub use change_set::IntendedChange;
 pub use decide::{ClusterFate, Facts, FieldVerdict, Presence, Verdict, decide};
 pub use document::{
-    BlastRadius, Consulted, Mode, PLAN_FORMAT_VERSION, Plan, RegisterChange, StateReference, Summary, TenantImpact,
-    VolumeForecast, VolumeReason, VolumeVerdict,
+    BlastRadius, Consulted, EventFate, Mode, PLAN_FORMAT_VERSION, Plan, RegisterChange, StateReference, Summary,
+    TenantImpact, VolumeForecast, VolumeReason, VolumeVerdict,
 };
 pub use dry_run::{Deviation, DryRunOutcome, DryRunRequest, dry_run_request};
+pub use fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
 pub use input::{PlanInput, Requirements};
 pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};

@@ -358,6 +358,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     crate::plan::danger_identity::judge(input, &mut findings);
     crate::plan::target::left_out(judgement, &mut findings);
     stop::lift_what_flags_name(judgement, &mut findings);
+    crate::plan::danger_bytes::count_nodes(judgement, &mut findings);
     let suppressions = Suppressions::new(&input.deployments, &input.suppressed);
     findings.retain(|finding| suppressions.reason(finding).is_none());
     findings.sort_by(|left, right| {

@@ -57,6 +57,7 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
                 ResourceType::KindMount,
                 ResourceType::KindPort,
                 ResourceType::Namespace,
+                ResourceType::PersistentVolume,
                 ResourceType::PersistentVolumeClaim,
                 ResourceType::Secret,
                 ResourceType::Deployment,

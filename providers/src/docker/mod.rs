@@ -215,6 +215,16 @@ impl Docker {
         Ok(files)
     }
 
+    /// What a shell script prints in a running container.
+    ///
+    /// # Errors
+    /// A container that does not run or has no shell, an engine that does not answer.
+    pub async fn script(&self, container: &str, script: &str, arguments: &[&str]) -> Result<String, DockerError> {
+        let mut all = vec!["exec", container, "sh", "-c", script, "sh"];
+        all.extend(arguments);
+        self.text(&all).await
+    }
+
     async fn text(&self, arguments: &[&str]) -> Result<String, DockerError> {
         let verb = arguments.first().copied().unwrap_or_default();
         let outcome = self.run(Invocation::new(self.engine.program(), arguments, self.limit), verb).await?;

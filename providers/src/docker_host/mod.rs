@@ -6,6 +6,7 @@
 
 mod enact_cluster;
 mod enact_fact;
+mod node_facts;
 mod observe;
 mod reach;
 mod readiness;

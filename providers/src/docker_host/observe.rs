@@ -1,17 +1,20 @@
 //! Looking at clusters: the container engine and the remote API servers side by side, then the clusters' own.
 //!
-//! A cluster costs two processes, one for its container and one for the files in it, and all of them one for the daemon.
+//! A cluster costs three processes, one for its container, one for the files in it and one for the directories of its
+//! volumes, and all of them one for the daemon.
 
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{join, join_all, join3};
 use laconic_engine::apply::{ObserveRequest, Provider as _, TargetRequest};
-use laconic_engine::resource::{ClusterIdentity, Live, Observed, ObservedTarget, Target, UnknownReason, World};
+use laconic_engine::resource::{
+    ClusterIdentity, Live, NodeFacts, Observed, ObservedTarget, Target, UnknownReason, World,
+};
 
-use super::DockerHost;
 use super::reach::{self, ReachError};
 use super::readiness::is_complete;
+use super::{DockerHost, node_facts};
 use crate::docker::{Container, ContainerState, Daemon, DockerError, NodeFile};
 use crate::kind::read_back::{ADMIN_KUBECONFIG, CONTAINERD_CONFIGURATION, KUBEADM_CONFIGURATION, Patches, facts, live};
 use crate::kind::{Progress, node_name};
@@ -98,6 +101,7 @@ fn absent(name: &str, daemon: Daemon, nodes: &[String]) -> ObservedTarget {
         cluster: Observed::Absent,
         objects: Ok(std::collections::BTreeMap::new()),
         unlisted: std::collections::BTreeMap::new(),
+        node: NodeFacts::default(),
     }
 }
 
@@ -149,6 +153,7 @@ async fn present(
     let observed = host.kubernetes.observe(&request).await.remove(target);
     let Some(mut observed) = observed else { return unknown(UnknownReason::Offline) };
     observed.cluster = Observed::Present(live(name, node, &Patches::of_files(&files.unwrap_or_default())));
+    observed.node = node_facts::look(host, node, &observed, wanted).await;
     if let Ok(objects) = &mut observed.objects {
         objects.extend(facts(node));
     }
@@ -170,6 +175,7 @@ fn without_objects(daemon: &Daemon, node: &Container, cluster: Observed) -> Obse
         cluster,
         objects: Ok(std::collections::BTreeMap::new()),
         unlisted: std::collections::BTreeMap::new(),
+        node: NodeFacts::default(),
     }
 }
 

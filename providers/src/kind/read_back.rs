@@ -122,7 +122,8 @@ fn is_api_port(port: &PublishedPort) -> bool {
     port.container == API_PORT && port.protocol == "tcp"
 }
 
-fn mounts(node: &Container) -> impl Iterator<Item = &Mount> {
+/// The mounts that kind was asked for.
+pub fn mounts(node: &Container) -> impl Iterator<Item = &Mount> {
     node.mounts.iter().filter(|mount| mount.is_bind && !OWN_MOUNTS.contains(&mount.destination.as_str()))
 }
 

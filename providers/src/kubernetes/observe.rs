@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::TargetRequest;
-use laconic_engine::resource::{ClusterIdentity, Live, Observed, ObservedTarget, Target, UnknownReason};
+use laconic_engine::resource::{ClusterIdentity, Live, NodeFacts, Observed, ObservedTarget, Target, UnknownReason};
 use serde_json::json;
 
 use super::list::{Selection, list, live};
@@ -48,6 +48,13 @@ pub(crate) async fn observe(server: &Server, target: &Target, wanted: &TargetReq
             }
         }
     }
+    if matches!(target, Target::Kubernetes(_)) {
+        objects.extend(volumes_behind(server, &objects).await);
+    }
+    // Where a directory of the nodes is somebody's volume, it counts how many of them there are.
+    let has_directories = objects.values().any(|live| live.attributes.pointer("/spec/hostPath/path").is_some())
+        || wanted.keys.iter().any(|key| key.resource_type == ResourceType::PersistentVolume);
+    let count = if has_directories { count_nodes(server).await } else { None };
     let cluster = match target {
         Target::Kubernetes(_) => Observed::Present(Live {
             uid: kube_system.clone(),
@@ -59,7 +66,37 @@ pub(crate) async fn observe(server: &Server, target: &Target, wanted: &TargetReq
         Target::Kind(_) => Observed::Unknown(UnknownReason::Unreachable("nobody asked Docker".to_owned())),
     };
     let identity = ClusterIdentity { kube_system, ..ClusterIdentity::default() };
-    ObservedTarget { identity: Some(identity), cluster, objects: Ok(objects), unlisted }
+    ObservedTarget {
+        identity: Some(identity),
+        cluster,
+        objects: Ok(objects),
+        unlisted,
+        node: NodeFacts { count, ..NodeFacts::default() },
+    }
+}
+
+/// How many nodes there are, for those who may know: a page of one says how many are left.
+async fn count_nodes(server: &Server) -> Option<usize> {
+    let page = server.get("/api/v1/nodes?limit=1").await.ok()?;
+    let shown = page["items"].as_array()?.len();
+    let left = page["metadata"]["remainingItemCount"].as_u64().unwrap_or_default();
+    Some(shown + usize::try_from(left).ok()?)
+}
+
+/// The volumes that were made for claims: their reclaim policies decide over the bytes. Nobody has to be allowed to see
+/// them; of a claim whose volume is not there it is then not known what becomes of its bytes.
+async fn volumes_behind(server: &Server, objects: &BTreeMap<ObjectKey, Live>) -> Objects {
+    let claims = objects.iter().filter(|(key, _)| key.resource_type == ResourceType::PersistentVolumeClaim);
+    let bound: BTreeSet<ObjectKey> = claims
+        .filter_map(|(_, claim)| claim.attributes["spec"]["volumeName"].as_str())
+        .map(|name| ObjectKey::new(ResourceType::PersistentVolume, "", name))
+        .filter(|key| !objects.contains_key(key))
+        .collect();
+    if bound.is_empty() {
+        return Objects::new();
+    }
+    let listed = list(server, ResourceType::PersistentVolume, &Selection::default()).await.unwrap_or_default();
+    listed.into_iter().filter(|(key, _)| bound.contains(key)).collect()
 }
 
 /// Some at a time; in the order in which they end.

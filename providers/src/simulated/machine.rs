@@ -1,6 +1,6 @@
 //! Everything a simulated host is, as plain data: files, clusters, objects, counters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use laconic_engine::address::{ObjectKey, ResourceType};
@@ -69,6 +69,8 @@ pub enum FileEntry {
     Directory,
     /// A directory in which a pod wrote something.
     Data(String),
+    /// A symbolic link to that path.
+    Link(String),
 }
 
 /// The entries of a file system, by absolute path.
@@ -99,6 +101,9 @@ pub struct KindCluster {
     pub attributes: Value,
     /// What was written to the node's own file system; dies with the node.
     pub overlay: Files,
+    /// The mounts, by container path, whose directory was deleted on the host: the node goes on with the old one.
+    #[serde(default)]
+    pub detached: BTreeSet<String>,
     /// What its API server holds.
     pub objects: Objects,
 }
@@ -146,6 +151,9 @@ pub struct Machine {
     pub clusters: BTreeMap<String, KindCluster>,
     /// The remote clusters that were ever changed, by name.
     pub remotes: BTreeMap<String, RemoteCluster>,
+    /// How many nodes clusters have that have more than one, as somebody else added them.
+    #[serde(default)]
+    pub node_counts: BTreeMap<String, usize>,
     /// What no careful engine does, and was done.
     pub violations: Vec<Violation>,
 }
@@ -163,6 +171,7 @@ impl Machine {
             files: Files::new(),
             clusters: BTreeMap::new(),
             remotes: BTreeMap::new(),
+            node_counts: BTreeMap::new(),
             violations: Vec::new(),
         }
     }
@@ -185,6 +194,11 @@ impl Machine {
     /// The container id with that number.
     pub fn container_id(&self, number: u64) -> String {
         self.digest(&format!("container {number}"))
+    }
+
+    /// How many nodes a target has.
+    pub fn node_count(&self, target: &Target) -> usize {
+        self.node_counts.get(target.name()).copied().unwrap_or(1)
     }
 
     /// The objects of a target; `None` when there is no such kind cluster. A remote cluster nobody changed yet holds

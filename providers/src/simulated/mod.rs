@@ -7,6 +7,7 @@
 
 mod defaults;
 mod deletion;
+mod directories;
 mod directory;
 mod fault;
 mod host;

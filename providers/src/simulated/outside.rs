@@ -1,14 +1,17 @@
 //! What somebody else does to the host behind our back: for the demo, for drift, for tests.
 
+use std::collections::BTreeSet;
+
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::{EnactError, Readiness};
 use laconic_engine::resource::{Live, Target};
+use laconic_engine::source::is_under;
 use serde_json::Value;
 
 use super::host::SimulatedHost;
-use super::machine::{FileEntry, FileSystem, NodeState};
+use super::machine::{FileEntry, FileSystem, KindCluster, NodeState};
 use super::transaction::Mutation;
-use super::{deletion, node, readiness, server};
+use super::{deletion, node, readiness, server, volume};
 
 impl SimulatedHost {
     /// Changes one field as `kubectl edit` would: the field is `manager`'s from then on. `None` takes it away.
@@ -100,6 +103,14 @@ impl SimulatedHost {
             if cluster.state != NodeState::Unfinished {
                 let state = if runs { NodeState::Running } else { NodeState::Stopped };
                 tx.apply(Mutation::SetNodeState(name.to_owned(), state));
+                // A container that starts gets its mounts anew: what was deleted on the host is gone for good.
+                if runs && let Some(cluster) = tx.machine().clusters.get(name).filter(|one| !one.detached.is_empty()) {
+                    let is_gone = |path: &&String| cluster.detached.iter().any(|mount| is_under(path, mount));
+                    let gone: Vec<String> = cluster.overlay.keys().filter(is_gone).cloned().collect();
+                    let overlay = FileSystem::Overlay(name.to_owned());
+                    gone.into_iter().for_each(|path| tx.apply(Mutation::RemoveFile(overlay.clone(), path)));
+                    tx.apply(Mutation::SetDetached(name.to_owned(), BTreeSet::new()));
+                }
             }
             Ok(())
         })
@@ -117,7 +128,50 @@ impl SimulatedHost {
         })
     }
 
-    /// Removes a path of the Docker host with everything beneath it.
+    /// Has a cluster have that many nodes.
+    ///
+    /// # Errors
+    /// A directory that cannot be written.
+    pub fn set_node_count(&self, target: &Target, count: usize) -> Result<(), EnactError> {
+        self.change(|tx| {
+            tx.apply(Mutation::SetNodeCount(target.name().to_owned(), count));
+            Ok(())
+        })
+    }
+
+    /// Writes data where a claim leads, as its pods would; whether there is such a place.
+    ///
+    /// # Errors
+    /// A directory that cannot be written.
+    pub fn write_claim_data(&self, target: &Target, claim: &ObjectKey, text: &str) -> Result<bool, EnactError> {
+        self.change(|tx| {
+            let Some((file_system, path)) = volume::storage_of_claim(tx.machine(), target, claim) else {
+                return Ok(false);
+            };
+            if file_system == FileSystem::Host {
+                tx.make_host_directory(&path);
+            }
+            tx.apply(Mutation::PutFile(file_system, path, FileEntry::Data(text.to_owned())));
+            Ok(true)
+        })
+    }
+
+    /// Makes a symbolic link on the Docker host, with the directories above it.
+    ///
+    /// # Errors
+    /// A directory that cannot be written.
+    pub fn link_host_path(&self, path: &str, target: &str) -> Result<(), EnactError> {
+        self.change(|tx| {
+            if let Some((above, _)) = path.rsplit_once('/') {
+                tx.make_host_directory(above);
+            }
+            tx.apply(Mutation::PutFile(FileSystem::Host, path.to_owned(), FileEntry::Link(target.to_owned())));
+            Ok(())
+        })
+    }
+
+    /// Removes a path of the Docker host with everything beneath it. What is mounted from there into a node goes on in the
+    /// node, empty, and is nothing of the host's any more, be the directory made again or not.
     ///
     /// # Errors
     /// A directory that cannot be written.
@@ -127,6 +181,13 @@ impl SimulatedHost {
                 |there: &&String| there.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
             let gone: Vec<String> = tx.machine().files.keys().filter(is_gone).cloned().collect();
             gone.into_iter().for_each(|path| tx.apply(Mutation::RemoveFile(FileSystem::Host, path)));
+            let detached: Vec<(String, BTreeSet<String>)> = tx
+                .machine()
+                .clusters
+                .iter()
+                .map(|(name, cluster)| (name.clone(), &cluster.detached | &mounted_from(cluster, path)))
+                .collect();
+            detached.into_iter().for_each(|(name, mounts)| tx.apply(Mutation::SetDetached(name, mounts)));
             Ok(())
         })
     }
@@ -155,6 +216,15 @@ impl SimulatedHost {
             Ok(())
         })
     }
+}
+
+/// The mounts of a cluster whose directory is that path of the host, or in it.
+fn mounted_from(cluster: &KindCluster, path: &str) -> BTreeSet<String> {
+    let mounts = cluster.attributes["extraMounts"].as_array().into_iter().flatten();
+    mounts
+        .filter(|mount| mount["hostPath"].as_str().is_some_and(|host| is_under(host, path)))
+        .filter_map(|mount| mount["containerPath"].as_str().map(str::to_owned))
+        .collect()
 }
 
 /// The key of an object by what it says of itself.

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::{EnactError, Enacted, ObserveRequest, Operation, Provider, Readiness, Step, TargetRequest};
-use laconic_engine::resource::{ClusterIdentity, Live, Observed, ObservedTarget, Target, UnknownReason, World};
+use laconic_engine::resource::{
+    ClusterIdentity, Live, NodeFacts, Observed, ObservedTarget, Target, UnknownReason, World,
+};
 use serde_json::{Value, json};
 
 use super::fault::Call;
 use super::host::SimulatedHost;
-use super::machine::{Machine, NodeState, StoredObject, of_type};
+use super::machine::{Machine, NodeState, Objects, StoredObject, of_type};
 use super::server::Change;
 use super::transaction::{Mutation, Transaction};
 use super::violation::ViolationKind;
-use super::{MANAGER, deletion, node, policy, readiness, reference, server};
+use super::{MANAGER, deletion, directories, node, policy, readiness, reference, server};
 
 impl Provider for SimulatedHost {
     fn observe<'a>(&'a self, request: &'a ObserveRequest) -> BoxFuture<'a, World> {
@@ -97,6 +99,7 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
             cluster: Observed::Absent,
             objects: Ok(BTreeMap::new()),
             unlisted: BTreeMap::new(),
+            node: NodeFacts::default(),
         };
     };
     let mut objects = BTreeMap::new();
@@ -108,6 +111,7 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
             objects.insert(key.clone(), object.live());
         }
     }
+    objects.extend(volumes_behind(&stored, &objects));
     let identity = machine.identity(target);
     let cluster = match target {
         Target::Kind(name) => match machine.clusters.get(name) {
@@ -126,12 +130,24 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
     };
     if let Err(reason) = node::silence(machine, target) {
         let identity = identity.map(|identity| ClusterIdentity { kube_system: String::new(), ..identity });
-        return ObservedTarget { identity, cluster, objects: Err(reason), unlisted: BTreeMap::new() };
+        let (objects, unlisted, node) = (Err(reason), BTreeMap::new(), NodeFacts::default());
+        return ObservedTarget { identity, cluster, objects, unlisted, node };
     }
-    let mut observed = ObservedTarget { identity, cluster, objects: Ok(objects), unlisted: BTreeMap::new() };
+    let node = directories::facts(machine, target, wanted);
+    let mut observed = ObservedTarget { identity, cluster, objects: Ok(objects), unlisted: BTreeMap::new(), node };
     let asked = wanted.types.iter().copied().chain(single_keys(wanted).map(|key| key.resource_type));
     policy::hide(machine, &mut observed, asked);
     observed
+}
+
+/// The volumes that the claims that were seen are bound to: they go with them.
+fn volumes_behind(stored: &Objects, seen: &BTreeMap<ObjectKey, Live>) -> BTreeMap<ObjectKey, Live> {
+    let claims = seen.iter().filter(|(key, _)| key.resource_type == ResourceType::PersistentVolumeClaim);
+    let names = claims.filter_map(|(_, claim)| claim.attributes["spec"]["volumeName"].as_str());
+    names
+        .filter_map(|name| stored.get(&ObjectKey::new(ResourceType::PersistentVolume, "", name)))
+        .map(|volume| (volume.key.clone(), volume.live()))
+        .collect()
 }
 
 /// What is left of a step when the host dies over it: kind takes minutes to make a cluster.

@@ -97,6 +97,7 @@ fn data(files: &Files) -> BTreeMap<String, String> {
         .iter()
         .filter_map(|(path, entry)| match entry {
             FileEntry::Data(text) => Some((path.clone(), text.clone())),
+            FileEntry::Link(target) => Some((path.clone(), format!("-> {target}"))),
             FileEntry::Directory => None,
         })
         .collect()

@@ -1,6 +1,6 @@
 //! One change of the host: everything it alters goes through a log, which is what is kept on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use laconic_engine::address::ObjectKey;
@@ -40,6 +40,10 @@ pub enum Mutation {
     },
     /// The node of a kind cluster has come that far.
     SetNodeState(String, NodeState),
+    /// The mounts of a kind cluster whose directory was deleted on the host.
+    SetDetached(String, BTreeSet<String>),
+    /// A cluster has that many nodes.
+    SetNodeCount(String, usize),
     /// A kind cluster is gone, with everything in it.
     RemoveCluster(String),
     /// A file system has that entry.
@@ -76,14 +80,24 @@ impl Machine {
             Mutation::PutCluster { name, node, attributes } => {
                 let (node, attributes) = (node.clone(), attributes.clone());
                 let (state, overlay, objects) = (NodeState::Running, Files::new(), BTreeMap::new());
-                self.clusters.insert(name.clone(), KindCluster { node, state, attributes, overlay, objects });
+                let detached = BTreeSet::new();
+                self.clusters.insert(name.clone(), KindCluster { node, state, attributes, overlay, detached, objects });
             }
             Mutation::SetNodeState(name, state) => {
                 if let Some(cluster) = self.clusters.get_mut(name) {
                     cluster.state = *state;
                 }
             }
+            Mutation::SetDetached(name, detached) => {
+                if let Some(cluster) = self.clusters.get_mut(name) {
+                    cluster.detached.clone_from(detached);
+                }
+            }
+            Mutation::SetNodeCount(name, count) => {
+                self.node_counts.insert(name.clone(), *count);
+            }
             Mutation::RemoveCluster(name) => {
+                self.node_counts.remove(name);
                 self.clusters.remove(name);
             }
             Mutation::PutFile(file_system, path, entry) => {

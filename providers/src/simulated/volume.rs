@@ -95,17 +95,36 @@ fn settle_volume(tx: &mut Transaction<'_>, target: &Target, volume: &Arc<StoredO
         (true, None) => "Released",
         (true, Some(_)) => return,
     };
-    if phase == "Released" && volume.text("/spec/persistentVolumeReclaimPolicy") == "Delete" {
-        if let Some((file_system, path)) = storage_of(tx.machine(), target, volume) {
-            tx.apply(Mutation::RemoveFile(file_system, path));
-        }
-        tx.remove(target, &volume.key);
+    if phase == "Released" && reclaim(tx, target, volume) {
         return;
     }
     if volume.text("/status/phase") != phase {
         let mut changed = StoredObject::clone(volume);
         changed.attributes["status"] = json!({"phase": phase});
         tx.put(target, changed);
+    }
+}
+
+/// What the reclaim policy of a released volume has done; whether the volume is settled by that. Only a provisioner
+/// deletes directories: those of volumes that were made by hand stay, whatever their policy says.
+fn reclaim(tx: &mut Transaction<'_>, target: &Target, volume: &Arc<StoredObject>) -> bool {
+    let is_provisioned = volume.attributes.pointer("/metadata/annotations/pv.kubernetes.io~1provisioned-by").is_some();
+    match volume.text("/spec/persistentVolumeReclaimPolicy") {
+        "Delete" if is_provisioned => {
+            if let Some((file_system, path)) = storage_of(tx.machine(), target, volume) {
+                tx.apply(Mutation::RemoveFile(file_system, path));
+            }
+            tx.remove(target, &volume.key);
+            true
+        }
+        "Delete" if volume.text("/status/phase") != "Failed" => {
+            let mut failed = StoredObject::clone(volume);
+            failed.attributes["status"] = json!({"phase": "Failed"});
+            tx.put(target, failed);
+            true
+        }
+        "Delete" => true,
+        _ => false,
     }
 }
 
@@ -212,30 +231,8 @@ pub fn storage_of(machine: &Machine, target: &Target, volume: &StoredObject) -> 
     let path = volume.attributes.pointer("/spec/hostPath/path").and_then(Value::as_str)?;
     match target {
         Target::Kubernetes(name) => Some((FileSystem::Node(name.clone()), path.to_owned())),
-        Target::Kind(name) => {
-            let cluster = machine.clusters.get(name)?;
-            let host = host_path_of(&cluster.attributes, path);
-            Some(match host {
-                Some(path) => (FileSystem::Host, path),
-                None => (FileSystem::Overlay(name.clone()), path.to_owned()),
-            })
-        }
+        Target::Kind(name) => super::directories::resolve(machine, name, path).map(|resolved| resolved.entry),
     }
-}
-
-/// The host path that a path in the node comes from, by the deepest mount above it.
-pub fn host_path_of(cluster: &Value, path: &str) -> Option<String> {
-    cluster["extraMounts"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|mount| {
-            let (container, host) = (mount["containerPath"].as_str()?, mount["hostPath"].as_str()?);
-            let rest = path.strip_prefix(container.trim_end_matches('/'))?;
-            (rest.is_empty() || rest.starts_with('/')).then(|| (container.len(), format!("{host}{rest}")))
-        })
-        .max_by_key(|(length, _)| *length)
-        .map(|(_, path)| path)
 }
 
 /// Where the bytes of a claim are; `None` while it is not bound.

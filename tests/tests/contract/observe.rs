@@ -23,8 +23,12 @@ pub async fn kinds_that_are_asked_for_are_listed(bed: &Bed) {
         bed.created(&wanted).await;
         made.insert(key_of(&wanted));
     }
-    let wanted =
-        TargetRequest { types: kinds().collect(), keys: made.clone(), deployment_ids: ["shop".to_owned()].into() };
+    let wanted = TargetRequest {
+        types: kinds().collect(),
+        keys: made.clone(),
+        deployment_ids: ["shop".to_owned()].into(),
+        ..TargetRequest::default()
+    };
     let seen = bed.observe(wanted).await;
     assert!(seen.unlisted.is_empty(), "{:?}", seen.unlisted);
     assert!(made.is_subset(&here(bed, &seen)), "{:?}", made.difference(&here(bed, &seen)).collect::<Vec<_>>());
@@ -43,6 +47,7 @@ pub async fn a_single_object_is_found_without_its_label(bed: &Bed) {
         types: [ResourceType::ConfigMap].into(),
         keys: [key_of(&wanted)].into(),
         deployment_ids: ["shop".to_owned()].into(),
+        ..TargetRequest::default()
     };
     assert!(here(bed, &bed.observe(request).await).contains(&key_of(&wanted)));
     assert!(bed.seen(&key_of(&wanted)).await.is_some());
@@ -54,6 +59,7 @@ pub async fn a_kind_without_objects_is_empty_and_not_unknown(bed: &Bed) {
         types: [ResourceType::CronJob, ResourceType::Ingress].into(),
         keys: [key].into(),
         deployment_ids: ["shop".to_owned()].into(),
+        ..TargetRequest::default()
     };
     let seen = bed.observe(request).await;
     assert!(here(bed, &seen).is_empty());

@@ -114,6 +114,7 @@ fn needs_page(session: &Session, arguments: &RestartArgs, everyday: &Everyday) -
     let wanted = Wanted {
         mode: Mode::Apply,
         offline: false,
+        sizes: false,
         consents: BTreeSet::new(),
         planning: &arguments.planning,
         everyday: everyday.clone(),

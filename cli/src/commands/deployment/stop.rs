@@ -26,6 +26,7 @@ pub fn run(session: &Session, arguments: &StopArgs) -> Result<Exit> {
     let wanted = Wanted {
         mode: Mode::Stop,
         offline: false,
+        sizes: false,
         // Nothing happens in a dry run, so that a consent may be tried out.
         consents: counting(given.clone(), session, arguments.carrying.is_bound() || dry_run),
         planning: &arguments.planning,
