@@ -7,8 +7,8 @@ use std::sync::Arc;
 use laconic_engine::address::{Address, ResourceType, Scope};
 use laconic_engine::apply::drive::scopes;
 use laconic_engine::apply::{
-    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, ObserveRequest, Outcome, Provider, StateStore, Stop, drive,
-    moved_on,
+    Apply, ApplyOptions, Clock, Event, LockGuard, LockMode, ObserveRequest, Outcome, Provider, RecreatePorts,
+    StateStore, Stop, drive, moved_on,
 };
 use laconic_engine::code::Code;
 use laconic_engine::finding::Consent;
@@ -16,6 +16,7 @@ use laconic_engine::plan::{Consulted, Mode, Plan};
 use laconic_engine::resource::{Target, World};
 use laconic_engine::secret::{SecretSource, SecretValues, sources};
 use laconic_engine::state::State;
+use laconic_engine::vault::Vault;
 
 use crate::args::{Carrying, Showing};
 use crate::clock::{SimulatedClock, SystemClock};
@@ -27,7 +28,7 @@ use crate::view::outcome::Ending;
 use crate::view::plan_text::{plan_text, plan_text_in_short, short_id};
 use crate::view::progress::Progress;
 use crate::view::{events_json, outcome};
-use crate::wire::{self, Host, LocalStore};
+use crate::wire::{self, Host, LocalStore, MemoryVault};
 
 /// Fewer characters of an id name no plan.
 const SHORTEST_ID: usize = 8;
@@ -189,7 +190,9 @@ fn rehearse(session: &Session, order: &Order<'_>, states: BTreeMap<Scope, State>
     let copy = wire::rehearsal_store(&store, states.into_values())?;
     session.output.remark("Rehearsal on a simulated copy: nothing is changed.\n");
     let secrets = Secrets { store: &store, keys: Missing::LeaveOut, values: Missing::ThrowAway, kept: BTreeSet::new() };
-    let end = run(session, order, &host, &copy, &SimulatedClock::default(), &secrets);
+    let clusters = order.plan.recreates.iter().map(|recreate| recreate.cluster.as_str());
+    let ports = RecreatePorts { rescue: &host, vault: &MemoryVault::copy_of(&session.wire.vault(), clusters)? };
+    let end = run(session, order, (&host, ports), &copy, &SimulatedClock::default(), &secrets);
     session.output.remark("This was a rehearsal: nothing was changed.\n");
     match end {
         // That what was begun is recorded is true of an apply only.
@@ -238,7 +241,8 @@ fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
     };
     let kept = recorded_secrets(&order.plan, &store)?;
     let secrets = Secrets { store: &store, keys: Missing::Make, values, kept };
-    run(session, order, order.host.provider(), &store, clock.as_ref(), &secrets)
+    let ports = RecreatePorts { rescue: order.host.rescue(), vault: &session.wire.vault() };
+    run(session, order, (order.host.provider(), ports), &store, clock.as_ref(), &secrets)
 }
 
 /// How a run comes by its secrets.
@@ -306,7 +310,8 @@ fn lock(plan: &Plan, store: &LocalStore) -> Result<Vec<Box<dyn LockGuard>>> {
         Mode::Stop => "stop",
         Mode::Import => "import",
     };
-    let changed: BTreeSet<&Scope> = plan.changes.iter().map(|change| &change.address.scope).collect();
+    let recreated: Vec<Scope> = plan.recreates.iter().map(|recreate| recreate.address().scope).collect();
+    let changed: BTreeSet<&Scope> = plan.changes.iter().map(|change| &change.address.scope).chain(&recreated).collect();
     let mut wanted: BTreeMap<Scope, LockMode> =
         plan.deployments.iter().map(|name| (Scope::deployment(name), LockMode::Exclusive)).collect();
     let mut all = scopes(plan);
@@ -350,7 +355,7 @@ pub fn check_states(plan: &Plan, store: &LocalStore) -> Result<()> {
 fn run(
     session: &Session,
     order: &Order<'_>,
-    provider: &dyn Provider,
+    (provider, ports): (&dyn Provider, RecreatePorts<'_>),
     store: &dyn StateStore,
     clock: &dyn Clock,
     how: &Secrets<'_>,
@@ -363,6 +368,7 @@ fn run(
     secrets.extend(secret_values::values(&kept, &places, Missing::LeaveOut)?);
     let fingerprinters = secret_values::fingerprinters(&places, how.keys)?;
     let stop = Arc::new(Stop::default());
+    let vault = ports.vault;
     let apply = Apply {
         plan: &order.plan,
         provider,
@@ -370,6 +376,7 @@ fn run(
         clock,
         secrets: &secrets,
         fingerprinters: &fingerprinters,
+        recreate: Some(ports),
         options: ApplyOptions {
             parallelism: usize::from(order.carrying.parallelism),
             wait: !order.carrying.no_wait,
@@ -409,12 +416,19 @@ fn run(
         let ending = Ending::of(&order.plan, rehearsed, &outcome);
         output.print(&format!("\n{}", outcome::report(&outcome, ending, output.palette)))?;
     }
-    end(&outcome)
+    end(&outcome, kept_vaults(&order.plan, vault))
 }
 
-fn end(outcome: &Outcome) -> Result<Exit> {
+/// Where the vaults are of recreates that did not end.
+fn kept_vaults(plan: &Plan, vault: &dyn Vault) -> Vec<String> {
+    let clusters = plan.recreates.iter().map(|recreate| &recreate.cluster);
+    let kept = clusters.filter(|cluster| matches!(vault.contents(cluster), Ok(Some(_)) | Err(_)));
+    kept.map(|cluster| vault.place(cluster)).collect()
+}
+
+fn end(outcome: &Outcome, vaults: Vec<String>) -> Result<Exit> {
     if outcome.is_complete() && !outcome.stale {
         return Ok(Exit::Done);
     }
-    Err(Problem::Incomplete { stale: outcome.stale, stopped: outcome.stopped })
+    Err(Problem::Incomplete { stale: outcome.stale, stopped: outcome.stopped, vaults })
 }

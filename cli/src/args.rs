@@ -175,12 +175,18 @@ pub struct Planning {
     /// Make this resource anew, whatever it is like
     #[arg(long, value_name = "ADDRESS")]
     pub replace: Vec<String>,
+    /// Plan only this resource, with what it needs and what must follow it; may be given several times
+    #[arg(long, value_name = "ADDRESS")]
+    pub target: Vec<String>,
     /// Never touch the cluster itself
     #[arg(long)]
     pub skip_cluster_management: bool,
     /// Run completed Jobs again after a recreate
     #[arg(long)]
     pub rerun_jobs: bool,
+    /// Have the bytes of this volume come back after a recreate, although it dies with the cluster's node
+    #[arg(long, value_name = "DEPLOYMENT/VOLUME")]
+    pub rescue_volume: Vec<String>,
     /// The consents.
     #[command(flatten)]
     pub consents: Consents,

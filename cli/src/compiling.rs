@@ -149,6 +149,12 @@ pub fn compile_all(inputs: &Inputs, offline: bool) -> Compiled {
     compiled
 }
 
+/// One deployment without what there is to say of it; `None` when it has errors.
+#[must_use]
+pub fn compile_one(input: &Input) -> Option<CompiledDeployment> {
+    compile_shared(&input.source, &input.shared, &input.reader(false)).deployment
+}
+
 /// Compiles each; what is read from revisions is fetched for all of them at once, as often as more is asked for.
 fn compile_each(inputs: &[Input], offline: bool) -> Vec<Compilation> {
     let one = |input: &Input| compile_shared(&input.source, &input.shared, &input.reader(offline));

@@ -339,7 +339,7 @@ pub fn update(built: &Path, target: &Path, checked: &CheckedDeployment) -> Resul
     fs::create_dir(&old).map_err(file(&old, "created"))?;
     let volumes = relative_volumes(checked);
     let mut moved: Vec<&str> = Vec::new();
-    for name in OURS {
+    for name in OURS.into_iter().filter(|name| replaces(built, name)) {
         // A volume inside one of our folders: its data stays, so the folder is written over and not replaced.
         if volumes.iter().any(|volume| volume == name || volume.starts_with(&format!("{name}/"))) {
             overlay(&built.join(name), &target.join(name))?;
@@ -365,6 +365,13 @@ pub fn update(built: &Path, target: &Path, checked: &CheckedDeployment) -> Resul
     }
     sync(Some(target));
     Ok(())
+}
+
+/// Whether an entry of a directory is replaced by what was built. A kubeconfig that the spec does not name was put there by
+/// hand, and stays.
+#[must_use]
+pub fn replaces(built: &Path, name: &str) -> bool {
+    name != "kubeconfig.yml" || built.join(name).is_file()
 }
 
 fn swap(new: &Path, place: &Path, old: &Path) -> std::io::Result<()> {

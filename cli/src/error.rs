@@ -8,6 +8,7 @@ mod wording;
 use std::path::{Path, PathBuf};
 
 use laconic_engine::apply::{ApplyError, StateError};
+use laconic_engine::vault::VaultError;
 
 pub use wording::holder_text;
 
@@ -264,6 +265,8 @@ pub enum Problem {
         stale: bool,
         /// Whether the operator stopped it.
         stopped: bool,
+        /// Where what must come back to a cluster is kept meanwhile.
+        vaults: Vec<String>,
     },
     /// An address that names nothing.
     UnknownAddress {
@@ -272,6 +275,15 @@ pub enum Problem {
         /// Addresses like it.
         like: Vec<String>,
     },
+    /// A volume to be rescued that is none.
+    UnknownVolume {
+        /// As given.
+        name: String,
+        /// The volumes that the plan knows.
+        known: Vec<String>,
+    },
+    /// A vault does not work.
+    Vault(VaultError),
     /// A cluster that is neither recorded nor runs here, or none where several are.
     UnknownCluster {
         /// As given.
@@ -367,9 +379,16 @@ impl From<StateError> for Problem {
     }
 }
 
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        Self::Vault(error)
+    }
+}
+
 impl From<ApplyError> for Problem {
     fn from(error: ApplyError) -> Self {
         match error {
+            ApplyError::Vault(error) => Self::Vault(error),
             ApplyError::State(error) => Self::State(error),
             ApplyError::Stale(detail) => Self::StalePlan { detail },
             other => Self::Apply(other),

@@ -191,7 +191,11 @@ fn search_upward() -> Result<PathBuf> {
     found.map(Path::to_owned).ok_or(Problem::NoDeployment { from })
 }
 
-fn from_directory(directory: &Path) -> Result<Input> {
+/// The deployment in a directory.
+///
+/// # Errors
+/// A directory that is none, or holds no deployment.
+pub fn from_directory(directory: &Path) -> Result<Input> {
     let real = fs::canonicalize(directory).map_err(file(directory, "read"))?;
     if !real.is_dir() {
         let detail = "it is a file; a deployment directory belongs here".to_owned();

@@ -14,6 +14,7 @@ use laconic_engine::secret::{
     SecretExpression, SecretSource, SecretValue, SecretValues, placeholder_expression, sources,
 };
 use laconic_engine::state::State;
+use laconic_engine::vault::{Vault as _, VaultContents};
 use serde_json::Value;
 
 use crate::args::Planning;
@@ -150,6 +151,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
         plan = plan::plan(&input);
     }
     let plan = crate::dry_running::tried(host.as_ref().map(Host::provider), wanted.command, &mut input, plan)?;
+    check_rescued(&wanted.planning.rescue_volume, &plan)?;
     let complaints = plan::lint::lint(&plan);
     if !complaints.is_empty() {
         return Err(Problem::BrokenPlan { complaints });
@@ -253,6 +255,8 @@ fn gather(
     input.stop = wanted.everyday.stop;
     input.rollout = wanted.everyday.rollout.then(laconic_state::timestamp::now);
     input.rerun_jobs = wanted.planning.rerun_jobs;
+    input.rescue_volumes = wanted.planning.rescue_volume.iter().cloned().collect();
+    input.vaults = vaults(session, &input)?;
     // A spec without a directory has no state yet.
     let homeless: BTreeSet<&str> =
         inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.as_str()).collect();
@@ -260,10 +264,34 @@ fn gather(
         input.scopes().into_iter().filter(|scope| scope.is_cluster() || !homeless.contains(scope.name())).collect();
     input.states = load_states(store, &scopes)?;
     input.replace = addresses(&wanted.planning.replace, &input)?;
+    if !wanted.planning.target.is_empty() {
+        input.targets = Some(addresses(&wanted.planning.target, &input)?);
+    }
     if let Some(part) = &wanted.everyday.part {
         aim(&mut input, part)?;
     }
     Ok(input)
+}
+
+/// What the vaults of the clusters hold.
+fn vaults(session: &Session, input: &PlanInput) -> Result<BTreeMap<String, VaultContents>> {
+    let vault = session.wire.vault();
+    let clusters: BTreeSet<&str> = input.deployments.iter().filter_map(|one| one.target.kind_cluster()).collect();
+    let mut found = BTreeMap::new();
+    for cluster in clusters {
+        found.extend(vault.contents(cluster)?.map(|contents| (cluster.to_owned(), contents)));
+    }
+    Ok(found)
+}
+
+/// The volumes that were named to be rescued are volumes of deployments that the plan knows.
+fn check_rescued(wanted: &[String], plan: &Plan) -> Result<()> {
+    let known: BTreeSet<String> =
+        plan.forecast.iter().map(|volume| format!("{}/{}", volume.deployment, volume.volume)).collect();
+    match wanted.iter().find(|name| !known.contains(*name)) {
+        Some(name) => Err(Problem::UnknownVolume { name: name.clone(), known: known.into_iter().collect() }),
+        None => Ok(()),
+    }
 }
 
 /// Plans, fetching what the plan still needs until it needs nothing.
@@ -289,6 +317,9 @@ fn fetch(
         for scope in requirements.tenants.into_keys() {
             match tenant_state(&store, directories, &scope, &own_targets) {
                 Ok(state) => {
+                    // Offline nothing is read but what was given.
+                    let files = if input.offline { None } else { tenant_files(directories, &scope) };
+                    input.tenant_files.extend(files);
                     input.states.insert(scope, state);
                 }
                 Err(why) => {
@@ -325,6 +356,16 @@ fn tenant_state(
         Some(target) if targets.contains(target) => Ok(state),
         Some(target) => Err(format!("the state in {shown} belongs to {}", target.name())),
     }
+}
+
+/// Another tenant as its files are now. What is wrong with them is its operator's to find out.
+fn tenant_files(
+    directories: &BTreeMap<String, PathBuf>,
+    scope: &Scope,
+) -> Option<(String, laconic_engine::compile::CompiledDeployment)> {
+    let input = crate::inputs::from_directory(directories.get(scope.name())?).ok()?;
+    let found = crate::compiling::compile_one(&input)?;
+    Some((scope.name().to_owned(), found))
 }
 
 /// Other tenants are made again as recorded: their secrets are needed too. Returns whether there are any others.

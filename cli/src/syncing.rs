@@ -8,7 +8,7 @@ use laconic_engine::compile::{Layout, MEMLOCK_SPEC_FILE, check_shared};
 use laconic_engine::source::join_path;
 use laconic_engine::spec::{RepositoryCluster, read_spec};
 
-use crate::deployment_directory::{Build, OURS, build_fetching, update};
+use crate::deployment_directory::{Build, OURS, build_fetching, replaces, update};
 use crate::error::{Result, file};
 use crate::inputs::Input;
 use crate::session::Session;
@@ -42,7 +42,8 @@ pub fn sync(session: &Session, inputs: &[Input], applied: &[String]) -> Result<(
         build_fetching(&what, input.pinned.as_ref().map(|(_, sources)| sources), at)?;
         complete(input, at)?;
         let lacks_spec = at.join(MEMLOCK_SPEC_FILE).exists() && !directory.join(MEMLOCK_SPEC_FILE).exists();
-        if lacks_spec || OURS.iter().any(|name| differs(&at.join(name), &directory.join(name))) {
+        let changed = |name: &str| replaces(at, name) && differs(&at.join(name), &directory.join(name));
+        if lacks_spec || OURS.into_iter().any(changed) {
             update(at, directory, &checked)?;
             session.output.remark(&format!("Updated the files of {}.\n", clean(&directory.display().to_string())));
         }

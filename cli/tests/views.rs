@@ -56,6 +56,7 @@ fn empty() -> Plan {
         unchanged: 3,
         drift: Vec::new(),
         forecast: Vec::new(),
+        recreates: Vec::new(),
         blast_radius: Vec::new(),
         findings: Vec::new(),
         consents_given: [].into(),

@@ -1,8 +1,14 @@
 //! Kind targets where the container engine does not answer: what is said, and what it comes to.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use laconic_engine::address::Scope;
+use laconic_engine::apply::{LockMode, StateStore as _};
+use laconic_engine::state::{JournalRecord, Tenant, VolumeStorage};
+use laconic_state::{LocalStore, LocalStoreOptions};
 
 struct Host {
     place: tempfile::TempDir,
@@ -94,4 +100,42 @@ fn nothing_is_done_and_nothing_is_said_to_be_in_order() {
     let (code, text) = host.laconic(&["plan", "--offline"]);
     assert_eq!(code, 0, "{text}");
     assert!(!text.contains("Docker"), "offline nobody asks Docker: {text}");
+}
+
+/// What is recorded of a cluster is shown, and what nobody could see is not taken for gone.
+#[test]
+fn clusters_are_shown_from_their_state() {
+    let host = Host::new(Some(NOT_RUNNING));
+    let (code, text) = host.laconic(&["cluster", "list"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("No kind cluster is recorded or runs here.") && text.contains("are not known"), "{text}");
+
+    let scope = Scope::cluster("laconic-main");
+    let store = LocalStore::new(LocalStoreOptions {
+        state_directory: host.path("state"),
+        simulated: false,
+        deployment_directories: BTreeMap::new(),
+    });
+    let mut tenant = Tenant { deployment_id: "laconic-shop".to_owned(), stopped: true, ..Tenant::default() };
+    tenant.volumes.insert("data".to_owned(), VolumeStorage::Host("/srv/kind/shop".to_owned()));
+    tenant.wishes.mount_root = Some("/srv/kind".to_owned());
+    let lock = store.lock(&scope, LockMode::Exclusive, "test").unwrap();
+    store.append(&scope, &[JournalRecord::TenantSet { name: "shop".to_owned(), tenant }]).unwrap();
+    store.fold(&scope).unwrap();
+    drop(lock);
+
+    let (code, text) = host.laconic(&["cluster", "list"]);
+    assert_eq!(code, 0, "{text}");
+    let line = text.lines().find(|line| line.contains("laconic-main")).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words, ["laconic-main", "unknown", "/srv/kind", "-", "shop"], "{text}");
+    let (code, text) = host.laconic(&["cluster", "show"]);
+    assert_eq!(code, 0, "{text}");
+    for expected in ["shop  stopped", "/srv/kind/shop", "outlives the cluster", "Docker is not running"] {
+        assert!(text.contains(expected), "no {expected:?}: {text}");
+    }
+    let output = host.run(&["cluster", "list", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["complete"], &json["clusters"][0]["presence"]), (&false.into(), &"unknown".into()), "{json:#}");
+    assert_eq!(host.laconic(&["deployment", "ps"]).0, 0, "nothing was ever applied");
 }

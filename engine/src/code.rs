@@ -96,6 +96,7 @@ codes! {
     213 UnrecordedObjects Consent "objects that no state records, on a cluster to be recreated or deleted";
     214 ClusterDelete Consent "the cluster would be deleted";
     215 TenantUnreadable Refusal "a tenant of the cluster to be recreated cannot be read";
+    216 RecreateUnfinished Refusal "an earlier recreate has not ended, and this plan would not bring back what its vault holds";
     301 EphemeralVolume Warning "empty-path volume: dies with the cluster";
     302 DataLoss Consent "data of a volume would be lost";
     303 DataLeftBehind Consent "changed host path: the data stays behind at the old place";

@@ -262,6 +262,34 @@ pub fn materialize(value: &Value, values: &SecretValues) -> Result<Value, Missin
     })
 }
 
+/// The object with every placeholder replaced by the text that `copy`, an object of the same shape with its values in it, has
+/// there; where it has none, by its value here. `None` when neither has one.
+#[must_use]
+pub fn materialize_from(value: &Value, copy: &Value, values: &SecretValues) -> Option<Value> {
+    if is_placeholder(value) {
+        if copy.is_string() {
+            return Some(copy.clone());
+        }
+        return materialize(value, values).ok();
+    }
+    Some(match value {
+        Value::Object(object) => Value::Object(
+            object
+                .iter()
+                .map(|(key, member)| Some((key.clone(), materialize_from(member, &copy[key], values)?)))
+                .collect::<Option<_>>()?,
+        ),
+        Value::Array(items) => Value::Array(
+            items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| materialize_from(item, &copy[index], values))
+                .collect::<Option<_>>()?,
+        ),
+        other => other.clone(),
+    })
+}
+
 /// Masks an observed object: where `shape` (a desired or recorded form) has a placeholder, the observed text becomes
 /// the same placeholder with its fingerprint; every other member of a Secret's `data` and `stringData` is masked too.
 pub fn mask_observed(observed: &mut Value, shape: Option<&Value>, fingerprinter: Option<&Fingerprinter>) {

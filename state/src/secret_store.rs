@@ -81,7 +81,12 @@ pub fn parse_key(text: &str) -> Option<[u8; 32]> {
 /// # Errors
 /// A damaged or unreadable key.
 pub fn load_key(directory: &Path) -> Result<Option<[u8; 32]>, SecretStoreError> {
-    let path = directory.join(KEY);
+    load_key_of(directory, KEY)
+}
+
+/// The key of that name in a directory.
+pub(crate) fn load_key_of(directory: &Path, name: &str) -> Result<Option<[u8; 32]>, SecretStoreError> {
+    let path = directory.join(name);
     let Some(bytes) = read(&path)? else { return Ok(None) };
     let key = std::str::from_utf8(&bytes).ok().and_then(|text| parse_key(text.strip_suffix('\n').unwrap_or(text)));
     key.map(Some).ok_or(SecretStoreError::Damaged { path, problem: "it is no key" })
@@ -92,13 +97,17 @@ pub fn load_key(directory: &Path) -> Result<Option<[u8; 32]>, SecretStoreError> 
 /// # Errors
 /// A damaged key, or what the system says.
 pub fn load_or_create_key(directory: &Path) -> Result<[u8; 32], SecretStoreError> {
-    if let Some(key) = load_key(directory)? {
+    load_or_create_key_of(&Disk::default(), directory, KEY)
+}
+
+/// The key of that name in a directory, made when there is none.
+pub(crate) fn load_or_create_key_of(disk: &Disk, directory: &Path, name: &str) -> Result<[u8; 32], SecretStoreError> {
+    if let Some(key) = load_key_of(directory, name)? {
         return Ok(key);
     }
-    let path = directory.join(KEY);
+    let path = directory.join(name);
     let mut key = [0; 32];
     random(&mut key, &path)?;
-    let disk = Disk::default();
     let create = || {
         disk.create_directory(directory)?;
         let mut unfinished = tempfile::Builder::new().prefix(crate::disk::UNFINISHED).tempfile_in(directory)?;
@@ -112,7 +121,7 @@ pub fn load_or_create_key(directory: &Path) -> Result<[u8; 32], SecretStoreError
         }
     };
     create().map_err(refuse(&path))?;
-    load_key(directory)?.ok_or_else(|| refuse(&path)(io::ErrorKind::NotFound.into()))
+    load_key_of(directory, name)?.ok_or_else(|| refuse(&path)(io::ErrorKind::NotFound.into()))
 }
 
 /// The values that were made by us for one deployment.

@@ -122,9 +122,16 @@ fn deviations(input: &PlanInput) -> Vec<String> {
             }
         }
     }
+    // Other tenants, a stopped one among them, have what is theirs.
+    let tenants = input.states.values().flat_map(|state| &state.tenants);
+    let others: BTreeSet<&str> = tenants
+        .filter(|(name, _)| !input.deployments.iter().any(|one| one.name == **name))
+        .map(|(_, tenant)| tenant.deployment_id.as_str())
+        .collect();
     for (target, seen) in &input.world {
         for (key, live) in seen.objects.iter().flatten() {
-            let ours = live.owners.iter().any(|owner| owner.manager == "laconic");
+            let of_other = live.attributes["metadata"]["labels"]["app"].as_str().is_some_and(|id| others.contains(id));
+            let ours = !of_other && live.owners.iter().any(|owner| owner.manager == "laconic");
             if ours && !wanted.get(target).is_some_and(|wanted| wanted.contains(key)) {
                 deviations.push(format!("{key} is an orphan"));
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::executor::block_on;
 use laconic_engine::address::{Address, Scope};
 use laconic_engine::apply::{
-    Apply, ApplyError, ApplyOptions, Event, Outcome, Provider, StateStore, Stop, drive, dry_run,
+    Apply, ApplyError, ApplyOptions, Event, Outcome, Provider, RecreatePorts, StateStore, Stop, drive, dry_run,
 };
 use laconic_engine::code::Code;
 use laconic_engine::compile::{CompiledDeployment, DeploymentSource, Layout, compile};
@@ -17,8 +17,9 @@ use laconic_engine::plan::{
 use laconic_engine::secret::{Fingerprinter, SecretSource, SecretValue, SecretValues, sources};
 use laconic_engine::source::MemorySources;
 use laconic_engine::state::State;
+use laconic_engine::vault::Vault as _;
 use laconic_providers::SimulatedHost;
-use laconic_state::MemoryStore;
+use laconic_state::{MemoryStore, MemoryVault};
 
 use crate::clock::SteppingClock;
 
@@ -29,6 +30,8 @@ pub struct Universe {
     pub host: SimulatedHost,
     /// What is recorded of it.
     pub store: MemoryStore,
+    /// What survives its clusters.
+    pub vault: MemoryVault,
 }
 
 /// How a run is asked for.
@@ -44,10 +47,14 @@ pub struct Request {
     pub offline: bool,
     /// What goes beside the workloads, when the deployments are to be stopped.
     pub stop: Option<StopOptions>,
+    /// The part that is planned, if it is not all.
+    pub targets: Option<BTreeSet<Address>>,
     /// Whether the clusters are never touched.
     pub skip_cluster: bool,
     /// Whether what exists is taken into state.
     pub import: bool,
+    /// The volumes whose bytes are to survive a recreate.
+    pub rescue: BTreeSet<String>,
     /// Whether the changes are not tried on the servers before they are made.
     pub untried: bool,
 }
@@ -93,7 +100,7 @@ impl Run {
 
 impl Default for Universe {
     fn default() -> Self {
-        Self { host: SimulatedHost::in_memory(), store: MemoryStore::simulated() }
+        Self { host: SimulatedHost::in_memory(), store: MemoryStore::simulated(), vault: MemoryVault::default() }
     }
 }
 
@@ -101,7 +108,7 @@ impl Universe {
     /// A copy that goes its own way.
     #[must_use]
     pub fn fork(&self) -> Self {
-        Self { host: self.host.fork(), store: self.store.fork() }
+        Self { host: self.host.fork(), store: self.store.fork(), vault: self.vault.fork() }
     }
 
     /// The input of a plan, as far as state and world give it before anything is asked for.
@@ -116,9 +123,15 @@ impl Universe {
         input.consents.clone_from(&request.consents);
         input.replace.clone_from(&request.replace);
         input.offline = request.offline;
+        input.rescue_volumes.clone_from(&request.rescue);
         input.stop = request.stop.unwrap_or_default();
         input.skip_cluster = request.skip_cluster;
+        input.targets.clone_from(&request.targets);
         input.simulated = true;
+        for cluster in deployments.iter().filter_map(|deployment| deployment.target.kind_cluster()) {
+            let contents = self.vault.contents(cluster).unwrap();
+            input.vaults.extend(contents.map(|contents| (cluster.to_owned(), contents)));
+        }
         for scope in input.scopes() {
             input.states.insert(scope.clone(), self.store.load(&scope).unwrap());
         }
@@ -238,6 +251,7 @@ impl Universe {
             clock: &clock,
             secrets: &secrets,
             fingerprinters: &fingerprinters,
+            recreate: Some(RecreatePorts { rescue: &self.host, vault: &self.vault }),
             options: ApplyOptions { parallelism: 4, ..ApplyOptions::default() },
             stop: &stop,
         };

@@ -109,7 +109,7 @@ proptest! {
             let run = universe.carry_out(Arc::clone(&plan), &second);
             let died = run.result.is_err();
             // A new process: locks and faults are gone, what was durable is not.
-            let universe = Universe { store: universe.store.fork(), host: universe.host.fork() };
+            let universe = universe.fork();
             let what = format!("died after record {records}");
             converges(&universe, &second, &request, &second, &what)?;
             if !died {

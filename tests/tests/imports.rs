@@ -45,7 +45,7 @@ fn applied(deployments: &[CompiledDeployment]) -> Universe {
 
 /// The same host, nothing recorded.
 fn lose_state(universe: &Universe) -> Universe {
-    Universe { store: laconic_state::MemoryStore::simulated(), host: universe.host.fork() }
+    Universe { store: laconic_state::MemoryStore::simulated(), ..universe.fork() }
 }
 
 fn import(universe: &Universe, deployments: &[CompiledDeployment]) -> Arc<Plan> {

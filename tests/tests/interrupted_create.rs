@@ -84,7 +84,7 @@ fn an_apply_that_died_is_told_until_the_next_one() {
     universe.store.fail_append_after(3);
     assert!(universe.apply(&shop, &Request::default()).result.is_err());
     // A new process, which finds what was durable.
-    let universe = Universe { store: universe.store.fork(), host: universe.host.fork() };
+    let universe = universe.fork();
     assert!(is_told(&universe));
     assert!(universe.apply(&shop, &Request::default()).is_complete());
     assert!(!is_told(&universe));

@@ -85,7 +85,7 @@ fn an_import_imports_and_does_nothing_else() {
     let (first, _) = compiled("shop", &files("laconic-shop", "shop", "", ""));
     let (second, _) = compiled("shop", &files("laconic-shop", "shop", "replicas: 2\n", ""));
     assert!(universe.apply(std::slice::from_ref(&first), &Request::default()).is_complete());
-    let lost = Universe { store: laconic_state::MemoryStore::simulated(), host: universe.host.fork() };
+    let lost = Universe { store: laconic_state::MemoryStore::simulated(), ..universe.fork() };
     let refused = lost.plan(std::slice::from_ref(&first), &Request::default());
     assert!(codes(&refused).contains(&Code::ObjectExists));
     let calls = lost.host.calls();

@@ -17,7 +17,9 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// What tests beside the code do does not count.
 fn starts_processes(text: &str) -> bool {
+    let text = text.split("#[cfg(test)]").next().unwrap();
     ["process::Command", "process::{Command", "process::{Child, Command", "tokio::process", "process::Stdio"]
         .iter()
         .any(|phrase| text.contains(phrase))

@@ -209,10 +209,37 @@ fn with_delete_namespace_the_volume_on_the_host_stays_and_data_inside_asks() {
     // The volume is Released now; Kubernetes would never bind it again by itself.
     let plan = universe.plan(&[shop()], &Request::default());
     assert!(plan.findings.iter().any(|finding| finding.code == Code::VolumeReleased));
+    let data = plan.forecast.iter().find(|one| one.volume == "data").unwrap();
+    assert_eq!(data.verdict, VolumeVerdict::Kept, "{data:?}");
     started(&universe, &shop());
     let summary = universe.host.summary();
     let volumes = summary.clusters[CLUSTER].objects[""].iter().filter(|line| line.contains("laconic-shop-data"));
     assert_eq!(volumes.collect::<Vec<_>>(), ["PersistentVolume laconic-shop-data: Bound"]);
+}
+
+#[test]
+fn what_somebody_else_put_into_the_namespace_is_asked_about() {
+    let universe = running(&[vault(), shop()]);
+    let target = Target::Kind(CLUSTER.to_owned());
+    let metadata = |name: &str| json!({"name": name, "namespace": "vault"});
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata("theirs"),
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1G"}}}});
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata("token"), "data": {}});
+    for object in [&claim, &secret] {
+        universe.host.create_object(&target, object, "kubectl").unwrap();
+    }
+    let loss = Consent::DataLoss("vault/theirs".to_owned());
+    for request in [stop(false, true, false), stop(true, true, false), Request { destroy: true, ..Request::default() }]
+    {
+        let plan = universe.plan(&[vault()], &request);
+        assert!(code_asks(&plan, &loss), "{request:?}: {:#?}", plan.findings);
+        let told = plan.findings.iter().find(|finding| finding.code == Code::UnrecordedObjects).unwrap();
+        assert_eq!(told.help, ["Secret token"]);
+    }
+    assert!(!code_asks(&universe.plan(&[vault()], &plain()), &loss), "the namespace stays");
+    let request = Request { consents: BTreeSet::from([loss]), ..stop(false, true, false) };
+    stopped(&universe, &vault(), &request);
+    assert_eq!(objects(&universe, "vault"), kinds(&[("PersistentVolume", 1)]));
 }
 
 #[test]
@@ -237,7 +264,9 @@ fn the_last_stop_with_volumes_on_the_host_only_deletes_the_cluster_and_its_flag_
     assert_eq!(universe.host.summary().host_data, host_data);
     assert!(plan.forecast.iter().all(|volume| volume.verdict == VolumeVerdict::Kept), "{:#?}", plan.forecast);
     assert!(is_registered_as_stopped(&universe, "vault"));
-    assert_eq!(universe.plan(&[vault()], &Request::default()).stopped, ["vault"]);
+    let next = universe.plan(&[vault()], &Request::default());
+    assert_eq!(next.stopped, ["vault"]);
+    assert!(next.forecast.iter().all(|volume| volume.verdict == VolumeVerdict::Kept), "{:#?}", next.forecast);
     let again = universe.plan(&[vault()], &plain());
     assert!(!again.has_work() && !again.is_refused(), "{:#?} {:#?}", again.changes, again.findings);
     started(&universe, &vault());

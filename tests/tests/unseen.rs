@@ -100,7 +100,7 @@ fn a_create_of_what_cannot_be_seen_is_assumed_and_fails() {
     let universe = running();
     let files = shop("TOKEN", "");
     // The state forgets it, and the server does not show it.
-    let lost = Universe { store: laconic_state::MemoryStore::simulated(), host: universe.host.fork() };
+    let lost = Universe { store: laconic_state::MemoryStore::simulated(), ..universe.fork() };
     hide(&lost, "Secret");
     let plan = lost.plan(&files, &Request { import: true, ..Request::default() });
     let import = lost.carry_out(plan, &files);

@@ -160,6 +160,17 @@ pub enum SimulateCommand {
         #[arg(long)]
         cluster: Option<String>,
     },
+    /// Make an object
+    Create {
+        /// A file with the object in JSON
+        file: PathBuf,
+        /// The field manager that does it
+        #[arg(long, default_value = "kubectl")]
+        manager: String,
+        /// The cluster, when several run
+        #[arg(long)]
+        cluster: Option<String>,
+    },
     /// Delete an object
     Delete {
         /// The object: kind/namespace/name, or kind/name for one without a namespace

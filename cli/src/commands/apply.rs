@@ -70,7 +70,8 @@ pub fn run_with(session: &Session, arguments: &ApplyArgs, everyday: Everyday) ->
     };
     let exit = carry_out(session, order, &given)?;
     // A part brings no files up to date that the rest was not applied from.
-    if !arguments.rehearse && everyday.part.is_none() {
+    let is_whole = everyday.part.is_none() && arguments.planning.target.is_empty();
+    if !arguments.rehearse && is_whole {
         sync(session, &planned.inputs, &applied)?;
     }
     Ok(exit)

@@ -203,14 +203,11 @@ fn again(session: &Session, arguments: &PlanArgs) -> String {
     let planning = &arguments.planning;
     let directories = session.common.dirs.iter().map(|directory| format!(" --dir {}", directory.display()));
     let replace = planning.replace.iter().map(|address| format!(" --replace {address}"));
+    let target = planning.target.iter().map(|address| format!(" --target {address}"));
     let skip = planning.skip_cluster_management.then(|| " --skip-cluster-management".to_owned());
+    let rescue = planning.rescue_volume.iter().map(|name| format!(" --rescue-volume {name}"));
     let rerun = planning.rerun_jobs.then(|| " --rerun-jobs".to_owned());
     let selection = std::iter::once(planning.selection.flags());
-    std::iter::once(sources(session))
-        .chain(directories)
-        .chain(selection)
-        .chain(replace)
-        .chain(skip)
-        .chain(rerun)
-        .collect()
+    let flags = selection.chain(replace).chain(target).chain(skip).chain(rerun).chain(rescue);
+    std::iter::once(sources(session)).chain(directories).chain(flags).collect()
 }

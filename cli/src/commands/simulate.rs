@@ -25,6 +25,14 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
             host.edit_object(&target, &key, manager, path, value).map_err(wrong)?;
             session.output.remark(&format!("{object} edited by {manager}\n"));
         }
+        SimulateCommand::Create { file, manager, cluster } => {
+            let bytes = std::fs::read(file).map_err(crate::error::file(file, "read"))?;
+            // What the parser says may quote a secret.
+            let object: Value = serde_json::from_slice(&bytes)
+                .map_err(|_| wrong(format!("{} holds no object in JSON", file.display())))?;
+            host.create_object(&target(&host, cluster.as_deref())?, &object, manager).map_err(wrong)?;
+            session.output.remark(&format!("made by {manager}\n"));
+        }
         SimulateCommand::Delete { object, cluster } => {
             host.delete_object(&target(&host, cluster.as_deref())?, &key(object)?).map_err(wrong)?;
             session.output.remark(&format!("{object} deleted\n"));

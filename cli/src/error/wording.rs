@@ -101,6 +101,8 @@ impl Problem {
             }
             Self::Incomplete { .. } => "not everything was done".to_owned(),
             Self::UnknownAddress { address, .. } => format!("`{address}` is not the address of anything here"),
+            Self::UnknownVolume { name, .. } => format!("`{name}` is no volume of the deployments here"),
+            Self::Vault(error) => error.to_string(),
             Self::UnknownCluster { cluster: Some(cluster), .. } => {
                 format!("the cluster `{cluster}` is not recorded here and does not run here")
             }
@@ -235,8 +237,10 @@ impl Problem {
             Self::Apply(ApplyError::Inconsistent(_)) | Self::BrokenPlan { .. } => {
                 vec!["please report it with the output of `laconic plan --json`".to_owned()]
             }
-            Self::Incomplete { .. } => {
-                vec!["run it again: what was begun is recorded and is brought to its end".to_owned()]
+            Self::Incomplete { vaults, .. } => {
+                let kept = vaults.iter().map(|place| format!("what must come back to the cluster is kept in {place}"));
+                let again = "run it again: what was begun is recorded and is brought to its end".to_owned();
+                kept.chain([again]).collect()
             }
             Self::UnknownAddress { like, .. } if !like.is_empty() => {
                 vec![format!("did you mean {}?", like.join(" or "))]
@@ -245,9 +249,20 @@ impl Problem {
             Self::Unreachable { .. } => {
                 vec!["what was not seen is unknown, never deleted; `laconic plan` says what to do about it".to_owned()]
             }
+            Self::Apply(ApplyError::NoCluster(_)) => {
+                vec!["nothing was done; leave out `--skip-cluster-management` to have it made".to_owned()]
+            }
             Self::Apply(ApplyError::Unseen(_)) => {
                 vec!["nothing was done; run it again when the cluster can be looked at".to_owned()]
             }
+            Self::UnknownVolume { known, .. } => vec![format!(
+                "--rescue-volume names a volume as DEPLOYMENT/VOLUME; these are known: {}",
+                known.join(", ")
+            )],
+            Self::Vault(error) => vec![format!(
+                "restore it with its key from a backup; or, if what it holds can be done without, remove {}",
+                error.place
+            )],
             Self::UnknownCluster { known, .. } if known.is_empty() => {
                 vec!["no cluster is recorded or runs here; `--state-dir` says where states are kept".to_owned()]
             }

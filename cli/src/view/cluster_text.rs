@@ -86,9 +86,11 @@ pub fn show(report: &ClusterReport, palette: Palette) -> String {
     // Without a wish any image is right.
     for (title, facts) in [("", &image), ("MOUNT", &report.mounts), ("PORT", &report.ports)] {
         let mut rows: Vec<Vec<String>> = facts.iter().map(|(name, fact)| row(name, fact)).collect();
-        let is_wished = |fact: &Fact| !title.is_empty() || fact.declared.is_some();
-        for (row, fact) in rows.iter_mut().zip(facts.values()).filter(|(_, fact)| !is_wished(fact)) {
-            row.truncate(row.len().saturating_sub(usize::from(fact.declared.is_none())));
+        // What a cluster lacks that is not there says nothing.
+        let is_there = report.presence == Presence::Running;
+        let is_wished = |fact: &Fact| is_there && (!title.is_empty() || fact.declared.is_some());
+        for (row, _) in rows.iter_mut().zip(facts.values()).filter(|(_, fact)| !is_wished(fact)) {
+            row.pop();
         }
         let table = table(&[title, "RECORDED", "DECLARED", "LIVE", ""], &rows);
         if !table.is_empty() {

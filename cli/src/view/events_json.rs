@@ -106,6 +106,19 @@ pub fn event(time: &str, event: &Event, ending: Ending) -> String {
             rest["hook"]["error"] = json!(error);
             line(time, "error", &message, "apply_errored", rest)
         }
+        Event::PhaseStarted { address, phase } => {
+            let rest = json!({"hook": {"resource": resource(address), "phase": phase, "elapsed_seconds": 0}});
+            line(time, "info", &message, "recreate_phase_start", rest)
+        }
+        Event::PhaseDone { address, phase, took } => {
+            let rest =
+                json!({"hook": {"resource": resource(address), "phase": phase, "elapsed_seconds": took.as_secs()}});
+            line(time, "info", &message, "recreate_phase_complete", rest)
+        }
+        Event::PhaseFailed { address, phase, error } => {
+            let rest = json!({"hook": {"resource": resource(address), "phase": phase, "error": error}});
+            line(time, "error", &message, "recreate_phase_errored", rest)
+        }
         Event::Skipped { address, because } => {
             let rest = json!({"hook": {"resource": resource(address), "because": because.to_string()}});
             line(time, "warn", &message, "apply_skipped", rest)

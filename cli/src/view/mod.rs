@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod plan_json;
 pub mod plan_text;
 pub mod progress;
+pub mod recreate;
 pub mod sarif;
 pub mod style;
 pub mod table;

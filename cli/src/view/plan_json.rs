@@ -44,6 +44,7 @@ pub fn plan_json(plan: &Plan, texts: &Texts) -> Value {
             "findings": findings,
             "forecast": plan.forecast,
             "blast_radius": plan.blast_radius,
+            "recreates": plan.recreates,
             "consents_needed": needed,
             "consents_given": given,
             "consulted": consulted,

@@ -9,7 +9,7 @@ use laconic_engine::plan::{Action, Change, Consulted, Mode, Plan, Reason};
 
 use crate::view::change_text::{block, follows_cluster, headline};
 use crate::view::style::{Palette, clean, count};
-use crate::view::{danger, drift_text, forecast, header};
+use crate::view::{danger, drift_text, forecast, header, recreate};
 
 /// How much of a plan is shown, and in which colours.
 #[derive(Clone, Debug)]
@@ -42,6 +42,7 @@ pub fn plan_text_in_short(plan: &Plan, view: &PlanView) -> String {
     text.push('\n');
     text.push_str(&danger::dangers(plan, palette));
     text.push_str(&forecast::blast_radius(plan, palette));
+    text.push_str(&recreate::recreates(plan, view.all, palette));
     text.push_str(&forecast::volumes(plan, view.forecast, palette));
     text.push_str(&last_lines(plan, view));
     text.push('\n');
@@ -66,6 +67,7 @@ pub fn plan_text(plan: &Plan, view: &PlanView) -> String {
     text.push_str(&header::stopped(plan));
     text.push_str(&danger::dangers(plan, palette));
     text.push_str(&forecast::blast_radius(plan, palette));
+    text.push_str(&recreate::recreates(plan, view.all, palette));
     text.push_str(&forecast::volumes(plan, view.forecast, palette));
     text.push_str(&drift_text::of_plan(plan, palette));
     if !plan.changes.is_empty() {

@@ -9,6 +9,7 @@ use laconic_engine::apply::{Event, Operation, Readiness};
 use laconic_engine::plan::danger_dry_run::deviation_text;
 
 use crate::output::Output;
+use crate::view::recreate;
 use crate::view::style::{Palette, clean};
 
 /// How often an object that is waited for gets a line.
@@ -53,7 +54,7 @@ impl Progress {
         }
         let Some(sentence) = sentence(event, self.plain_times) else { return };
         let sentence = match event {
-            Event::Failed { .. } => self.palette.bad(&sentence),
+            Event::Failed { .. } | Event::PhaseFailed { .. } => self.palette.bad(&sentence),
             Event::Skipped { .. } | Event::Retrying { .. } | Event::Deviated { .. } | Event::Stopping => {
                 self.palette.warn(&sentence)
             }
@@ -101,13 +102,14 @@ impl Progress {
                 }
                 bars.total.inc(1);
             }
+            Event::PhaseDone { .. } | Event::PhaseFailed { .. } => bars.total.inc(1),
             Event::Ended { .. } => {
                 for bar in bars.steps.values() {
                     bar.finish_and_clear();
                 }
                 bars.total.finish_and_clear();
             }
-            Event::Retrying { .. } | Event::Deviated { .. } | Event::Stopping => {}
+            Event::Retrying { .. } | Event::Deviated { .. } | Event::PhaseStarted { .. } | Event::Stopping => {}
         }
     }
 }
@@ -152,6 +154,14 @@ pub fn sentence(event: &Event, plain_times: bool) -> Option<String> {
             format!("{}: Failed {}: {}", name(address), verbs(*operation).1, clean(error))
         }
         Event::Skipped { address, because } => format!("{}: Skipped, because of {}", name(address), name(because)),
+        Event::PhaseStarted { address, phase } => format!("{}: {}...", name(address), recreate::doing(*phase)),
+        Event::PhaseDone { address, phase, took } => {
+            let time = if plain_times { String::new() } else { format!(" after {}", duration(*took)) };
+            format!("{}: {}{time}", name(address), recreate::done(*phase))
+        }
+        Event::PhaseFailed { address, phase, error } => {
+            format!("{}: Failed {}: {}", name(address), recreate::failing(*phase), clean(error))
+        }
         Event::Stopping => "Stopping: steps in hand are finished, none is begun; once more to stop at once.".to_owned(),
     })
 }

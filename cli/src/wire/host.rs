@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use laconic_engine::apply::Provider;
+use laconic_engine::apply::{Provider, Rescue};
 use laconic_engine::resource::{Target, UnknownReason};
 use laconic_providers::docker::{ContainerEngine, Docker, DockerError};
 use laconic_providers::kubernetes::Connection;
 use laconic_providers::pod::{LogRequest, Pod, PodsOf};
-use laconic_providers::process::Processes;
+use laconic_providers::process::{ProcessError, Processes};
 use laconic_providers::{DockerHost, HookPlace, Hooks, KubernetesProvider, SimulatedHost};
 
 /// What a command looks at and acts on.
@@ -26,6 +26,15 @@ impl Host {
     /// What is asked and told.
     #[must_use]
     pub fn provider(&self) -> &dyn Provider {
+        match self {
+            Self::Simulated(host) => &**host,
+            Self::Live(provider) => &**provider,
+        }
+    }
+
+    /// What a recreate takes out of it and puts back.
+    #[must_use]
+    pub fn rescue(&self) -> &dyn Rescue {
         match self {
             Self::Simulated(host) => &**host,
             Self::Live(provider) => &**provider,
@@ -101,10 +110,12 @@ pub struct ContainerPlace {
     pub container: String,
 }
 
-/// The program of the container engine that kind uses.
-#[must_use]
-pub fn container_program() -> &'static str {
-    ContainerEngine::of_word(&engine_word()).program()
+/// Has the container engine that kind uses do something that somebody attends to, and gives its exit status.
+///
+/// # Errors
+/// An engine whose program does not run.
+pub fn attended(arguments: &[String]) -> Result<i32, ProcessError> {
+    laconic_providers::process::attended(ContainerEngine::of_word(&engine_word()).program(), arguments)
 }
 
 /// The name `deploy create` gives the kubeconfig of a deployment; laconic-so calls it so.

@@ -15,12 +15,12 @@ pub use laconic_providers::SimulatedHost;
 pub use laconic_providers::git::{EntryKind, Git, GitError, is_object_name};
 pub use laconic_providers::pod::{LogRequest, Pod, PodContainer, PodsOf};
 pub use laconic_state::disk::Disk;
-pub use laconic_state::{LocalStore, LockReport, MemoryStore};
+pub use laconic_state::{LocalStore, LocalVault, LockReport, MemoryStore, MemoryVault};
 
 use crate::args::Common;
 use crate::error::{Problem, Result};
 
-pub use host::{ContainerPlace, Host, Reach, container_program};
+pub use host::{ContainerPlace, Host, Reach, attended};
 pub use machine::{ContainerEngine, ContainerState, DockerError, Machine, MachineSeen, Port, ProcessError};
 
 /// What a command works on.
@@ -65,6 +65,12 @@ impl Wire {
             }),
         };
         store.on(self.disk.clone())
+    }
+
+    /// Where what survives a recreate is kept.
+    #[must_use]
+    pub fn vault(&self) -> LocalVault {
+        LocalVault::new(&self.state_directory()).on(self.disk.clone())
     }
 
     /// This host and the API servers that these targets live on.

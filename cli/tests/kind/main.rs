@@ -13,6 +13,7 @@ mod kill;
 mod page;
 mod printed;
 mod reasons;
+mod recreate;
 mod shared_cluster;
 mod stop;
 mod trouble;

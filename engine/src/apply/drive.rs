@@ -16,8 +16,11 @@ use crate::apply::event::{Event, Outcome};
 use crate::apply::options::{Apply, ApplyError};
 use crate::apply::ports::{ObserveRequest, Operation, TargetRequest};
 use crate::apply::record::Recorder;
-use crate::apply::schedule::{Schedule, ScheduledStep, StepKind};
+use crate::apply::recreate::{PhaseFailure, carry_out, returns_from_vault};
+use crate::apply::schedule::{Schedule, ScheduledStep, StepKind, address_of};
+use crate::plan::Plan;
 use crate::plan::change::{Action, Change, Reason};
+use crate::plan::recreate::{Recreate, RecreatePhase};
 use crate::resource::{ClusterIdentity, Observed, Target};
 
 /// What views are told through. Futures in hand share it.
@@ -31,6 +34,7 @@ pub(crate) fn tell(sink: &Sink<'_>, event: &Event) {
 }
 
 enum Ended<'a> {
+    Phase(usize, &'a Recreate, RecreatePhase, Result<(), PhaseFailure>),
     Enacted(usize, &'a Change, Result<StepDone, StepFailure>),
     Waited(usize, &'a Change, Result<(), String>),
 }
@@ -50,6 +54,9 @@ pub async fn drive(apply: Apply<'_>, events: &mut (dyn FnMut(&Event) + Send)) ->
         return Err(ApplyError::Inconsistent(first.clone()));
     }
     let mut schedule = Schedule::of(plan).map_err(ApplyError::Inconsistent)?;
+    if !plan.recreates.is_empty() && apply.recreate.is_none() {
+        return Err(ApplyError::Inconsistent("it makes a cluster anew, and there is no vault".to_owned()));
+    }
     check_secrets(&apply)?;
     let mut recorder = Recorder::open(&apply)?;
     let unseen = check_world(&apply, recorder.identities()).await?;
@@ -72,7 +79,7 @@ pub async fn drive(apply: Apply<'_>, events: &mut (dyn FnMut(&Event) + Send)) ->
         if stop > 1 {
             // At once: what is in hand stays recorded as pending, and the next plan looks what became of it.
             drop(in_hand);
-            finish_outcome(&schedule, plan.changes.as_slice(), &mut outcome);
+            finish_outcome(&schedule, plan, &mut outcome);
             return Ok(outcome);
         }
         let mut batch = Vec::new();
@@ -81,9 +88,23 @@ pub async fn drive(apply: Apply<'_>, events: &mut (dyn FnMut(&Event) + Send)) ->
             batch.push(number);
         }
         let steps = batch.iter().map(|number| schedule.step(*number));
-        recorder.intend(steps.filter(|step| !unseen.contains_key(&plan.changes[step.change].address)))?;
+        let is_seen =
+            |step: &ScheduledStep| address_of(plan, *step).is_none_or(|address| !unseen.contains_key(&address));
+        recorder.intend(steps.filter(is_seen))?;
         for number in batch {
             let step = schedule.step(number);
+            if let StepKind::Phase(phase) = step.kind {
+                let recreate = &plan.recreates[step.change];
+                tell(&sink, &Event::PhaseStarted { address: recreate.address(), phase });
+                started.insert(number, apply.clock.elapsed());
+                enacting += 1;
+                let (apply, sink) = (&apply, &sink);
+                in_hand.push(
+                    async move { Ended::Phase(number, recreate, phase, carry_out(apply, recreate, phase, sink).await) }
+                        .boxed(),
+                );
+                continue;
+            }
             let change = &plan.changes[step.change];
             tell(&sink, &Event::Started { address: change.address.clone(), operation: operation(step.kind) });
             started.insert(number, apply.clock.elapsed());
@@ -126,6 +147,20 @@ pub async fn drive(apply: Apply<'_>, events: &mut (dyn FnMut(&Event) + Send)) ->
         recorder.done(&done)?;
         for one in ended {
             match one {
+                Ended::Phase(number, recreate, phase, result) => {
+                    enacting -= 1;
+                    let address = recreate.address();
+                    schedule.finish(number, result.is_ok());
+                    let took = apply.clock.elapsed().saturating_sub(started.get(&number).copied().unwrap_or_default());
+                    match result {
+                        Ok(()) => tell(&sink, &Event::PhaseDone { address, phase, took }),
+                        Err(PhaseFailure { error, stale }) => {
+                            outcome.stale |= stale;
+                            outcome.failed.push((address.clone(), error.clone()));
+                            tell(&sink, &Event::PhaseFailed { address, phase, error });
+                        }
+                    }
+                }
                 Ended::Enacted(number, change, result) => {
                     enacting -= 1;
                     let kind = schedule.step(number).kind;
@@ -157,7 +192,7 @@ pub async fn drive(apply: Apply<'_>, events: &mut (dyn FnMut(&Event) + Send)) ->
         }
     }
     drop(in_hand);
-    finish_outcome(&schedule, plan.changes.as_slice(), &mut outcome);
+    finish_outcome(&schedule, plan, &mut outcome);
     for (address, because) in &outcome.skipped {
         tell(&sink, &Event::Skipped { address: address.clone(), because: because.clone() });
     }
@@ -170,7 +205,8 @@ const fn operation(kind: StepKind) -> Operation {
     match kind {
         StepKind::Delete | StepKind::Forget => Operation::Delete,
         StepKind::Create => Operation::Create,
-        StepKind::Update => Operation::Update,
+        // A phase is told of as such.
+        StepKind::Update | StepKind::Phase(_) => Operation::Update,
         StepKind::Import => Operation::Adopt,
     }
 }
@@ -192,7 +228,7 @@ fn well(
         StepKind::Update => outcome.changed += 1,
         StepKind::Delete => outcome.destroyed += 1,
         StepKind::Forget if change.action == Action::Delete => outcome.destroyed += 1,
-        StepKind::Forget | StepKind::Import => {}
+        StepKind::Forget | StepKind::Import | StepKind::Phase(_) => {}
     }
     // It went with its cluster and came back: destroyed and added, as the plan counted it.
     if rides && change.action == Action::Replace && kind == StepKind::Create {
@@ -217,8 +253,8 @@ fn failed(
     tell(sink, &Event::Failed { address: change.address.clone(), operation: operation(kind), error });
 }
 
-fn finish_outcome(schedule: &Schedule, changes: &[Change], outcome: &mut Outcome) {
-    let address = |number: usize| changes.get(schedule.step(number).change).map(|change| change.address.clone());
+fn finish_outcome(schedule: &Schedule, plan: &Plan, outcome: &mut Outcome) {
+    let address = |number: usize| address_of(plan, schedule.step(number));
     let mut skipped: BTreeSet<(Address, Address)> = BTreeSet::new();
     for (number, because) in schedule.skipped() {
         if let (Some(address), Some(because)) = (address(number), address(because))
@@ -239,6 +275,10 @@ fn check_secrets(apply: &Apply<'_>) -> Result<(), ApplyError> {
             continue;
         }
         let Some(after) = &change.after else { continue };
+        // What the vault has comes from there; that it has it is seen before anything is deleted.
+        if returns_from_vault(&apply.plan.recreates, change).is_some() {
+            continue;
+        }
         if let Err(missing) = crate::secret::materialize(after, apply.secrets) {
             return Err(ApplyError::MissingSecret { missing: missing.0, needed_by: change.address.to_string() });
         }
@@ -258,6 +298,9 @@ async fn check_world(
         if change.assumed && change.key.resource_type.is_kubernetes() {
             entry.keys.insert(change.key.clone());
         }
+    }
+    for recreate in &apply.plan.recreates {
+        request.entry(recreate.target.clone()).or_default();
     }
     let world = apply.provider.observe(&request).await;
     for (target, observed) in &world {
@@ -288,6 +331,9 @@ async fn check_world(
                     "another cluster answers as `{name}` than the one it was made for"
                 )));
             }
+            (None, Observed::Absent, _) if !makes_cluster && !finishes_cluster && !only_forgets => {
+                return Err(ApplyError::NoCluster(name.to_owned()));
+            }
             (Some(_), Observed::Absent, _) if !makes_cluster && !finishes_cluster && !only_forgets => {
                 return Err(ApplyError::Stale(format!("the cluster `{name}` is gone since it was made")));
             }
@@ -309,7 +355,8 @@ pub fn scopes(plan: &crate::plan::Plan) -> BTreeSet<Scope> {
     let changed = plan.changes.iter().map(|change| change.address.scope.clone());
     let registered = plan.register.iter().map(|change| Scope::cluster(&change.cluster));
     let completed = plan.completed_jobs.iter().map(|address| address.scope.clone());
-    changed.chain(registered).chain(completed).collect()
+    let recreated = plan.recreates.iter().map(|recreate| recreate.address().scope);
+    changed.chain(registered).chain(completed).chain(recreated).collect()
 }
 
 /// The step of a change that a scheduled step belongs to, for the recorder.

@@ -10,9 +10,11 @@ use crate::apply::drive::{Sink, tell};
 use crate::apply::event::Event;
 use crate::apply::options::Apply;
 use crate::apply::ports::{EnactError, Enacted, Operation, Readiness, Step};
+use crate::apply::recreate::returns_from_vault;
 use crate::apply::schedule::StepKind;
 use crate::plan::change::{Change, Reason};
 use crate::plan::foreign::recorded_view;
+use crate::plan::recreate::SecretReturn;
 use crate::plan::survey::FIELD_MANAGER;
 use crate::redact::redact;
 use crate::resource::{ClusterIdentity, Live};
@@ -88,18 +90,26 @@ pub(crate) async fn enact(
                 identity: apply.plan.identities.get(&change.target).cloned(),
             });
         }
-        StepKind::Delete | StepKind::Create | StepKind::Update => {}
+        StepKind::Delete | StepKind::Create | StepKind::Update | StepKind::Phase(_) => {}
     }
-    let fingerprinted = desired.map(|mut desired| {
-        let fingerprinter = apply.fingerprinters.get(change.address.scope.name());
+    let fingerprinter = apply.fingerprinters.get(change.address.scope.name());
+    let mut fingerprinted = desired.map(|mut desired| {
         crate::secret::add_fingerprints(&mut desired, apply.secrets, fingerprinter);
         desired
     });
-    let object = match (&fingerprinted, kind) {
-        (Some(desired), StepKind::Create | StepKind::Update) => {
-            let object = crate::secret::materialize(desired, apply.secrets);
-            Some(object.map_err(|missing| StepFailure::new(missing.to_string()))?)
-        }
+    let object = match (&mut fingerprinted, kind) {
+        (Some(desired), StepKind::Create | StepKind::Update) => match from_vault(apply, change, desired)? {
+            Some(Returned { sent, ours }) => {
+                // What is recorded is the fingerprint of what was sent.
+                let shape = std::mem::replace(desired, ours);
+                crate::secret::mask_observed(desired, Some(&shape), fingerprinter);
+                Some(sent)
+            }
+            None => {
+                let object = crate::secret::materialize(desired, apply.secrets);
+                Some(object.map_err(|missing| StepFailure::new(missing.to_string()))?)
+            }
+        },
         _ => None,
     };
     let deletes = kind == StepKind::Delete;
@@ -130,6 +140,44 @@ pub(crate) async fn enact(
         desired: fingerprinted.filter(|_| !deletes),
         identity: enacted.identity,
     })
+}
+
+/// A Secret on its way back from the vault.
+struct Returned {
+    /// The whole object.
+    sent: Value,
+    /// The part of it that we want: somebody may have put more into it.
+    ours: Value,
+}
+
+/// The object of a Secret with the values that the vault has: of a deployment that comes back as recorded all of them, else
+/// those that are not here.
+fn from_vault(apply: &Apply<'_>, change: &Change, desired: &Value) -> Result<Option<Returned>, StepFailure> {
+    let Some((cluster, returns)) = returns_from_vault(&apply.plan.recreates, change) else { return Ok(None) };
+    let is_here = crate::secret::materialize(desired, apply.secrets).is_ok();
+    if is_here && returns == SecretReturn::AsPlanned {
+        return Ok(None);
+    }
+    let Some(ports) = &apply.recreate else { return Ok(None) };
+    let failure = |error: crate::vault::VaultError| StepFailure::new(error.to_string());
+    let contents = ports.vault.contents(&cluster).map_err(failure)?.unwrap_or_default();
+    let Some(kept) = contents.secret(&change.key) else { return Ok(None) };
+    let bytes = ports.vault.get(&cluster, &kept.item).map_err(failure)?;
+    let copy: Value = serde_json::from_slice(&bytes).map_err(|_| {
+        StepFailure::new(format!("the vault {} holds an item that is no object", ports.vault.place(&cluster)))
+    })?;
+    let Some(ours) = crate::secret::materialize_from(desired, &copy, apply.secrets) else { return Ok(None) };
+    let mut sent = ours.clone();
+    if returns == SecretReturn::AsRecorded
+        && let Some(values) = copy["data"].as_object()
+    {
+        for (name, value) in values {
+            if sent["data"][name].is_null() {
+                sent["data"][name] = value.clone();
+            }
+        }
+    }
+    Ok(Some(Returned { sent, ours }))
 }
 
 /// Has the fields of an imported object become ours, so that one the spec drops later really goes. Only which fields there

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::apply::ports::{Operation, Readiness};
 use crate::plan::dry_run::Deviation;
+use crate::plan::recreate::RecreatePhase;
 
 /// Something that happened during an apply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +78,31 @@ pub enum Event {
         address: Address,
         /// The failed resource.
         because: Address,
+    },
+    /// A phase of a recreate starts.
+    PhaseStarted {
+        /// Of which cluster.
+        address: Address,
+        /// Which.
+        phase: RecreatePhase,
+    },
+    /// A phase of a recreate ended well.
+    PhaseDone {
+        /// Of which cluster.
+        address: Address,
+        /// Which.
+        phase: RecreatePhase,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A phase of a recreate failed.
+    PhaseFailed {
+        /// Of which cluster.
+        address: Address,
+        /// Which.
+        phase: RecreatePhase,
+        /// Why.
+        error: String,
     },
     /// A stop was asked for: steps in hand are finished, none is begun.
     Stopping,

@@ -8,8 +8,10 @@ use std::time::Duration;
 use futures::task::AtomicWaker;
 
 use crate::apply::ports::{Clock, Provider, StateError, StateStore};
+use crate::apply::rescue::Rescue;
 use crate::plan::Plan;
 use crate::secret::{Fingerprinter, SecretSource, SecretValues};
+use crate::vault::{Vault, VaultError};
 
 /// How an apply is carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,14 @@ impl Stop {
     }
 }
 
+/// What a recreate works with beside the world and the state.
+pub struct RecreatePorts<'a> {
+    /// Takes out of a cluster and puts back.
+    pub rescue: &'a dyn Rescue,
+    /// Keeps it meanwhile.
+    pub vault: &'a dyn Vault,
+}
+
 /// Everything an apply works with. The locks are held by the caller.
 pub struct Apply<'a> {
     /// What to do.
@@ -83,6 +93,8 @@ pub struct Apply<'a> {
     pub secrets: &'a SecretValues,
     /// Per deployment, what fingerprints its secrets.
     pub fingerprinters: &'a BTreeMap<String, Fingerprinter>,
+    /// For recreates; a plan that has one is not begun without.
+    pub recreate: Option<RecreatePorts<'a>>,
     /// How.
     pub options: ApplyOptions,
     /// Whether to stop.
@@ -109,9 +121,15 @@ pub enum ApplyError {
     /// A cluster does not answer now. Nothing was touched.
     #[error("{0}")]
     Unseen(String),
+    /// A cluster is not there, and the plan does not make it. Nothing was touched.
+    #[error("the cluster `{0}` is not there, and this plan does not make it")]
+    NoCluster(String),
     /// The state could not be kept; steps that were begun are finished as far as known.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The vault cannot be read. Nothing was touched.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The plan contradicts itself; a bug, found before anything was touched.
     #[error("the plan cannot be carried out: {0}")]
     Inconsistent(String),

@@ -112,10 +112,11 @@ impl<'a> Recorder<'a> {
     pub(crate) fn intend(&self, steps: impl Iterator<Item = ScheduledStep>) -> Result<(), StateError> {
         let mut records = Records::new();
         for step in steps {
-            let change = change_of(self.apply.plan, step);
-            if matches!(step.kind, StepKind::Forget | StepKind::Import) {
+            // The vault is its own journal.
+            if matches!(step.kind, StepKind::Forget | StepKind::Import | StepKind::Phase(_)) {
                 continue;
             }
+            let change = change_of(self.apply.plan, step);
             if step.kind == StepKind::Create {
                 self.lose(change, &mut records, |reason| matches!(reason, Reason::ClusterLost { .. }));
             }
@@ -263,7 +264,9 @@ pub fn moved_on(plan: &Plan, reference: &StateReference, state: &State) -> Optio
             format!("the state of {scope} is another one than when it was made")
         });
     }
-    let counts = !scope.is_cluster() || plan.changes.iter().any(|change| change.address.scope == *scope);
+    let changes = plan.changes.iter().any(|change| change.address.scope == *scope);
+    let recreates = plan.recreates.iter().any(|recreate| recreate.address().scope == *scope);
+    let counts = !scope.is_cluster() || changes || recreates;
     if counts && state.serial != reference.serial {
         let (then, now) = (reference.serial, state.serial);
         return Some(format!("the state of {scope} was at serial {then} when it was made and is at {now} now"));

@@ -9,6 +9,7 @@ use petgraph::visit::EdgeRef;
 use crate::address::{Address, ObjectKey, ResourceType};
 use crate::plan::change::{Action, Change, Reason};
 use crate::plan::document::Plan;
+use crate::plan::recreate::{Recreate, RecreatePhase};
 use crate::resource::Target;
 
 /// What one step does.
@@ -24,12 +25,14 @@ pub enum StepKind {
     Import,
     /// Only record that it is gone.
     Forget,
+    /// A phase of a recreate.
+    Phase(RecreatePhase),
 }
 
 /// One step of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScheduledStep {
-    /// Index into the plan's changes.
+    /// Index into the plan's changes, for a phase into its recreates.
     pub change: usize,
     /// What is done.
     pub kind: StepKind,
@@ -75,11 +78,12 @@ impl Schedule {
             }
         }
         link(&mut graph, plan, &first, &last);
+        link_recreates(&mut graph, plan, &first, &last);
         if let Some(cycle) = tarjan_scc(&graph).into_iter().find(|component| component.len() > 1) {
             let names: Vec<String> = cycle
                 .into_iter()
-                .filter_map(|node| plan.changes.get(graph[node].change))
-                .map(|change| change.address.to_string())
+                .filter_map(|node| address_of(plan, graph[node]))
+                .map(|address| address.to_string())
                 .collect();
             return Err(names.join(" -> "));
         }
@@ -169,6 +173,15 @@ impl Schedule {
     }
 }
 
+/// The address that a step is told of under.
+#[must_use]
+pub fn address_of(plan: &Plan, step: ScheduledStep) -> Option<Address> {
+    match step.kind {
+        StepKind::Phase(_) => plan.recreates.get(step.change).map(Recreate::address),
+        _ => plan.changes.get(step.change).map(|change| change.address.clone()),
+    }
+}
+
 /// The steps of one change, in order.
 fn steps_of(change: &Change) -> Vec<StepKind> {
     match (change.action, &change.reason) {
@@ -221,7 +234,7 @@ fn link(
                 StepKind::Delete => true,
                 StepKind::Update => !change.needs.contains(need),
                 StepKind::Forget => other.address.resource_type != ResourceType::KindCluster,
-                StepKind::Create | StepKind::Import => false,
+                StepKind::Create | StepKind::Import | StepKind::Phase(_) => false,
             };
             if lets_go && graph[*needed].kind == StepKind::Delete {
                 edges.insert((*own_first, *needed));
@@ -246,5 +259,69 @@ fn link(
         if before != after {
             graph.add_edge(before, after, ());
         }
+    }
+}
+
+/// The phases of recreates among the steps of the changes: the vault is full before the cluster goes, and what is in it is
+/// back before anything that could use it starts.
+fn link_recreates(
+    graph: &mut DiGraph<ScheduledStep, ()>,
+    plan: &Plan,
+    first: &BTreeMap<&Address, NodeIndex>,
+    last: &BTreeMap<&Address, NodeIndex>,
+) {
+    for (index, recreate) in plan.recreates.iter().enumerate() {
+        let mut phases: BTreeMap<RecreatePhase, NodeIndex> = BTreeMap::new();
+        for phase in recreate.phases.iter().copied().filter(|phase| phase.is_step()) {
+            phases.insert(phase, graph.add_node(ScheduledStep { change: index, kind: StepKind::Phase(phase) }));
+        }
+        let in_order: Vec<NodeIndex> = phases.values().copied().collect();
+        let mut edges: BTreeSet<(NodeIndex, NodeIndex)> = in_order.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        let cluster = recreate.address();
+        let taking = [RecreatePhase::Rescue, RecreatePhase::Quiesce, RecreatePhase::Vault];
+        let full = taking.iter().find_map(|phase| phases.get(phase));
+        if let (Some(full), Some(delete)) = (full, first.get(&cluster)) {
+            edges.insert((*full, *delete));
+        }
+        let made = |change: &&Change| change.target == recreate.target && change.after.is_some();
+        for change in plan.changes.iter().filter(made) {
+            let Some(node) = last.get(&change.address).filter(|node| graph[**node].kind != StepKind::Forget) else {
+                continue;
+            };
+            for (phase, restore) in &phases {
+                match order(change.address.resource_type, *phase) {
+                    Some(std::cmp::Ordering::Less) => edges.insert((*node, *restore)),
+                    Some(std::cmp::Ordering::Greater) => edges.insert((*restore, *node)),
+                    _ => false,
+                };
+            }
+        }
+        for (before, after) in edges {
+            graph.add_edge(before, after, ());
+        }
+    }
+}
+
+/// Whether what makes an object comes before a phase or after it, where that matters.
+const fn order(made: ResourceType, phase: RecreatePhase) -> Option<std::cmp::Ordering> {
+    use std::cmp::Ordering::{Greater, Less};
+    let runs = matches!(made, ResourceType::Deployment | ResourceType::Job | ResourceType::CronJob);
+    let holds = matches!(
+        made,
+        ResourceType::KindCluster
+            | ResourceType::Namespace
+            | ResourceType::PersistentVolume
+            | ResourceType::PersistentVolumeClaim
+    );
+    match phase {
+        RecreatePhase::RestoreSecrets if runs => Some(Greater),
+        RecreatePhase::RestoreSecrets if matches!(made, ResourceType::KindCluster | ResourceType::Namespace) => {
+            Some(Less)
+        }
+        RecreatePhase::RestoreVolumes if runs => Some(Greater),
+        RecreatePhase::RestoreVolumes if holds => Some(Less),
+        RecreatePhase::RestoreObjects if holds => Some(Less),
+        RecreatePhase::Verify => Some(Less),
+        _ => None,
     }
 }

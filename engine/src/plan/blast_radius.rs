@@ -70,7 +70,8 @@ fn impact(name: &str, tenant: &Tenant) -> TenantImpact {
 }
 
 /// Namespaces that carry a deployment's label and that no registered tenant has: namespace and deployment-id.
-fn unregistered_namespaces(judgement: &Judgement<'_>, target: &Target, known: &[String]) -> Vec<(String, String)> {
+#[must_use]
+pub fn unregistered_namespaces(judgement: &Judgement<'_>, target: &Target, known: &[String]) -> Vec<(String, String)> {
     let Some(Ok(objects)) = judgement.input.world.get(target).map(|observed| &observed.objects) else {
         return Vec::new();
     };

@@ -10,21 +10,29 @@ use crate::plan::change::{Action, Reason};
 use crate::plan::decide::Presence;
 use crate::plan::document::{BlastRadius, VolumeForecast};
 use crate::plan::planner::{Judged, Judgement};
+use crate::plan::recreate::Recreate;
 use crate::plan::stop::is_kept_outside;
 use crate::plan::survey::{Belief, identity_state};
 use crate::resource::{Target, UnknownReason};
 
 /// Every danger of a plan.
 #[must_use]
-pub fn dangers(judgement: &Judgement<'_>, forecast: &[VolumeForecast], radius: &[BlastRadius]) -> Vec<Finding> {
+pub fn dangers(
+    judgement: &Judgement<'_>,
+    forecast: &[VolumeForecast],
+    radius: &[BlastRadius],
+    recreates: &[Recreate],
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     identity(judgement, &mut findings);
     crate::plan::danger_ownership::ownership(judgement, &mut findings);
-    crate::plan::danger_cluster::cluster(judgement, radius, &mut findings);
+    crate::plan::danger_cluster::cluster(judgement, radius, recreates, &mut findings);
+    crate::plan::transaction::unfinished(judgement, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
+    crate::plan::danger_namespace::namespaces(judgement, &mut findings);
     crate::plan::danger_bytes::bytes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
-    secrets(judgement, &mut findings);
+    secrets(judgement, recreates, &mut findings);
     state(judgement, &mut findings);
     crate::plan::danger_unseen::unlisted(judgement, &mut findings);
     findings
@@ -219,8 +227,9 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .help("to keep it as it is, deploy the new pod as a stack of its own"),
             );
         }
-        let runs_again =
-            address.resource_type == ResourceType::Job && judged.verdict.action == Action::Replace && judged.completed;
+        let runs_again = address.resource_type == ResourceType::Job
+            && matches!(judged.verdict.action, Action::Replace | Action::Create)
+            && judged.completed;
         if runs_again {
             // The flag that names the Job is its consent.
             findings.push(
@@ -278,7 +287,7 @@ fn caddy(address: &Address, judged: &Judged<'_>, findings: &mut Vec<Finding>) {
     );
 }
 
-fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+fn secrets(judgement: &Judgement<'_>, recreates: &[Recreate], findings: &mut Vec<Finding>) {
     let input = judgement.input;
     let mut unset: BTreeSet<(String, String)> = BTreeSet::new();
     for (address, judged) in &judgement.resources {
@@ -312,7 +321,11 @@ fn secrets(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 .lifted_by(Consent::DataLoss(name)),
             );
         }
-        let is_read = !input.offline && input.mode != Mode::Stop;
+        let key = judged.item.desired.map(crate::resource::Resource::key);
+        // What is kept in the vault comes back from there.
+        let is_kept =
+            key.is_some_and(|key| recreates.iter().any(|one| one.target == *judged.item.target && one.keeps(&key)));
+        let is_read = !input.offline && input.mode != Mode::Stop && !is_kept;
         if let Some(desired) = judged.item.desired.filter(|_| is_read) {
             for source in desired.attributes.sources() {
                 let is_generated = matches!(source, crate::secret::SecretSource::Generated { .. });

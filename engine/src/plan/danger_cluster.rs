@@ -9,6 +9,7 @@ use crate::plan::change::{FieldDifference, Reason};
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::BlastRadius;
 use crate::plan::planner::{Judgement, live_cluster};
+use crate::plan::recreate::Recreate;
 use crate::resource::{Observed, Target};
 
 /// Namespaces that every cluster has, and the Caddy system's own.
@@ -16,7 +17,7 @@ const OWN_NAMESPACES: [&str; 6] =
     ["default", "kube-system", "kube-public", "kube-node-lease", "local-path-storage", "caddy-system"];
 
 /// LAC202, 203, 208, 213, 214, 215.
-pub fn cluster(judgement: &Judgement<'_>, radius: &[BlastRadius], findings: &mut Vec<Finding>) {
+pub fn cluster(judgement: &Judgement<'_>, radius: &[BlastRadius], recreates: &[Recreate], findings: &mut Vec<Finding>) {
     for (target, fate) in &judgement.fates {
         let Some(name) = target.kind_cluster() else { continue };
         let radius = radius.iter().find(|radius| radius.cluster == name);
@@ -25,7 +26,8 @@ pub fn cluster(judgement: &Judgement<'_>, radius: &[BlastRadius], findings: &mut
                 causes(judgement, target, name, address, findings);
                 tenants(judgement, name, radius, findings);
                 unreadable(judgement, name, findings);
-                unrecorded(judgement, target, name, Consent::Recreate(name.to_owned()), findings);
+                let recreate = recreates.iter().find(|recreate| recreate.target == *target);
+                unrecorded(judgement, target, recreate, Consent::Recreate(name.to_owned()), findings);
             }
             ClusterFate::Deleted(address) => {
                 let gone =
@@ -47,7 +49,7 @@ pub fn cluster(judgement: &Judgement<'_>, radius: &[BlastRadius], findings: &mut
                     finding = finding.help("to have it deleted, add --perform-cluster-management");
                 }
                 findings.push(finding.lifted_by(Consent::ClusterDelete(name.to_owned())));
-                unrecorded(judgement, target, name, Consent::ClusterDelete(name.to_owned()), findings);
+                unrecorded(judgement, target, None, Consent::ClusterDelete(name.to_owned()), findings);
             }
             ClusterFate::Lost(_) => unreadable(judgement, name, findings),
             ClusterFate::Stays => {}
@@ -225,7 +227,25 @@ pub const fn is_survivor_kind(resource_type: ResourceType) -> bool {
     )
 }
 
-fn unrecorded(judgement: &Judgement<'_>, target: &Target, name: &str, consent: Consent, findings: &mut Vec<Finding>) {
+/// Whether an object that nobody recorded comes back from the vault.
+fn comes_back(recreate: &Recreate, key: &ObjectKey) -> bool {
+    match key.resource_type {
+        ResourceType::Secret => recreate.keeps(key),
+        ResourceType::Namespace => recreate.exported.contains(&*key.name),
+        // The objects come back, and a claim's bytes do not: that has to be told.
+        ResourceType::PersistentVolumeClaim => false,
+        _ => recreate.exported.contains(&*key.namespace),
+    }
+}
+
+fn unrecorded(
+    judgement: &Judgement<'_>,
+    target: &Target,
+    recreate: Option<&Recreate>,
+    consent: Consent,
+    findings: &mut Vec<Finding>,
+) {
+    let name = target.name();
     let Some(observed) = judgement.input.world.get(target) else { return };
     // A cluster that is not there holds nothing.
     if matches!(observed.cluster, Observed::Absent) {
@@ -244,6 +264,7 @@ fn unrecorded(judgement: &Judgement<'_>, target: &Target, name: &str, consent: C
         .filter(|key| is_survivor_kind(key.resource_type))
         .filter(|key| !OWN_NAMESPACES.contains(&&*key.namespace) && !OWN_NAMESPACES.contains(&&*key.name))
         .filter(|key| !recorded.contains(key))
+        .filter(|key| !recreate.is_some_and(|recreate| comes_back(recreate, key)))
         .collect();
     if unrecorded.is_empty() {
         return;

@@ -152,7 +152,13 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
                 Verdict::refuse(Code::ObjectExists)
             }
         }
-        (true, Some(_), Presence::Absent) if facts.completed_job => Verdict::new(Action::NoOp, Reason::JobCompleted),
+        (true, Some(_), Presence::Absent) if facts.completed_job => {
+            if facts.replace_requested {
+                Verdict::new(Action::Create, Reason::ReplaceRequested)
+            } else {
+                Verdict::new(Action::NoOp, Reason::JobCompleted)
+            }
+        }
         (true, Some(status), Presence::Absent) => match gone_with {
             // What is deleted with its cluster and made again counts as replaced, whatever was seen of it before.
             Some(reason @ Reason::ClusterReplaced { .. }) => Verdict::new(Action::Replace, reason),
@@ -178,6 +184,10 @@ fn by_fields(facts: &Facts<'_>, status: &Status, presence: Presence) -> Verdict 
     }
     if !fields.immutable.is_empty() {
         return Verdict::new(Action::Replace, Reason::Immutable { paths: fields.immutable.clone() });
+    }
+    // Its object went, and what is left is that it completed; nobody could look whether it came again.
+    if facts.completed_job && presence == Presence::Unknown && matches!(status, Status::Pending(Action::Create)) {
+        return Verdict::new(Action::NoOp, Reason::JobCompleted);
     }
     match (status, fields.intent, fields.drift) {
         (Status::Pending(Action::Create | Action::Replace), ..) if presence == Presence::Unknown => {
@@ -298,6 +308,24 @@ mod tests {
             let job = Facts { completed_job: true, cluster, ..facts(true, Some(&settled), Presence::Absent) };
             assert_eq!(decide(job).reason, Reason::JobCompleted);
         }
+    }
+
+    #[test]
+    fn a_completed_job_runs_again_when_it_is_named_wherever_it_went() {
+        for (status, presence, action) in [
+            (Status::Settled, Presence::Absent, Action::Create),
+            (Status::Pending(Action::Create), Presence::Absent, Action::Create),
+            (Status::Settled, Presence::Present, Action::Replace),
+        ] {
+            let job = Facts { completed_job: true, ..facts(true, Some(&status), presence) };
+            assert_eq!(decide(job.clone()).action, Action::NoOp, "{status:?} {presence:?}");
+            let named = decide(Facts { replace_requested: true, ..job });
+            assert_eq!((named.action, named.reason), (action, Reason::ReplaceRequested), "{status:?} {presence:?}");
+        }
+        // Nobody looked whether it is there; that it completed is known all the same.
+        let status = Status::Pending(Action::Create);
+        let job = Facts { completed_job: true, ..facts(true, Some(&status), Presence::Unknown) };
+        assert_eq!(decide(job).reason, Reason::JobCompleted);
     }
 
     #[test]

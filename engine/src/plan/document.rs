@@ -9,6 +9,7 @@ use crate::finding::{Consent, Finding};
 use crate::plan::change::{Action, Change, Drift};
 use crate::plan::change_set::IntendedChange;
 use crate::plan::fate::{Bytes, VolumeEvent};
+use crate::plan::recreate::Recreate;
 use crate::resource::{ClusterIdentity, Target};
 use crate::state::{Tenant, VolumeStorage};
 
@@ -133,6 +134,8 @@ pub enum VolumeReason {
     PathChanged(String),
     /// The mounts of the running cluster are not known.
     MountsUnknown,
+    /// It dies with its cluster, and its bytes come back from the vault.
+    Rescued,
     /// The reclaim policy of what the claim is bound to is not known.
     ReclaimUnknown,
     /// A driver on the cluster keeps them, nobody here knows where.
@@ -219,6 +222,9 @@ pub struct Plan {
     pub forecast: Vec<VolumeForecast>,
     /// Clusters that are taken down, and who with them.
     pub blast_radius: Vec<BlastRadius>,
+    /// Clusters that are made anew, each as one transaction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recreates: Vec<Recreate>,
     /// Everything there is to say, dangers first.
     pub findings: Vec<Finding>,
     /// The consents that were given.
@@ -261,13 +267,13 @@ impl Plan {
     /// Whether nothing would happen to the world or to the recorded resources.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.recreates.is_empty()
     }
 
     /// Whether applying it does anything at all, be it only a line in a cluster's register.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.changes.is_empty() || !self.register.is_empty() || !self.completed_jobs.is_empty()
+        !self.is_empty() || !self.register.is_empty() || !self.completed_jobs.is_empty()
     }
 
     /// The counts for the last line.

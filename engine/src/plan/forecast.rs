@@ -10,6 +10,8 @@ use crate::plan::document::{EventFate, VolumeForecast, VolumeReason, VolumeVerdi
 use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
 use crate::plan::locate::{Located, Sought, locate};
 use crate::plan::planner::{Judgement, registers};
+use crate::plan::stop::holds_cluster;
+use crate::plan::transaction::{is_chosen, is_in_vault};
 use crate::resource::Target;
 use crate::state::{Tenant, VolumeStorage};
 
@@ -96,6 +98,9 @@ fn of_tenant<'a>(target: &'a Target, tenant: &Tenant, volume: &str, storage: &'a
 fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &str) -> Located {
     let (claim, by_hand) = (claim_address(deployment, volume), volume_address(deployment, volume));
     if !claim_exists(judgement, deployment, &claim) {
+        if let Some(waiting) = waiting(judgement, target, deployment, volume) {
+            return waiting;
+        }
         let bytes = Bytes {
             whereabouts: Whereabouts::Nowhere,
             dynamic: true,
@@ -130,6 +135,16 @@ fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &s
             .filter(|_| has_volume),
     };
     locate(judgement, &sought)
+}
+
+/// What a stopped deployment left on the host, where its next start finds it.
+fn waiting(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &str) -> Option<Located> {
+    let tenant = registered_tenant(judgement, target, deployment).filter(|tenant| tenant.stopped)?;
+    let storage = tenant.volumes.get(volume)?;
+    let VolumeStorage::Host(path) = storage else { return None };
+    let whereabouts = Whereabouts::Host(path.clone());
+    let bytes = Bytes { whereabouts, dynamic: false, release: Release::Kept, basis: Basis::Recorded };
+    Some(Located { bytes, size: None, nominal: Some(storage.clone()) })
 }
 
 fn path_of(volume: &serde_json::Value) -> Option<String> {
@@ -176,11 +191,13 @@ fn judge(
     }
 }
 
-/// Whether somebody else keeps the cluster alive when a deployment goes: another tenant. A remote cluster is not ours.
+/// Whether somebody else keeps the cluster alive when a deployment goes: another tenant that runs, or has data in it. A
+/// remote cluster is not ours.
 fn is_held(judgement: &Judgement<'_>, target: &Target, deployment: &str) -> bool {
     let Some(cluster) = target.kind_cluster() else { return true };
     let state = judgement.input.states.get(&Scope::cluster(cluster));
-    let registered = state.is_some_and(|state| state.tenants.keys().any(|name| name != deployment));
+    let holds = |(name, tenant): (&String, &Tenant)| name != deployment && holds_cluster(tenant);
+    let registered = state.is_some_and(|state| state.tenants.iter().any(holds));
     let mut planned = judgement.input.deployments.iter().filter(|one| one.target == *target);
     registered || (judgement.input.mode != Mode::Destroy && planned.any(|one| one.name != deployment))
 }
@@ -194,6 +211,12 @@ fn by_plan(
     located: &Located,
     will: Option<&VolumeStorage>,
 ) -> (VolumeVerdict, VolumeReason) {
+    let from_node = located.bytes.may_be_in_node() && is_chosen(judgement, target, deployment, volume);
+    let from_vault = || is_in_vault(judgement, target, deployment, volume);
+    // What is on the host now is not overwritten by what was in a node.
+    if will == Some(&VolumeStorage::Overlay) && (from_node || from_vault()) {
+        return (VolumeVerdict::Kept, VolumeReason::Rescued);
+    }
     let action = |address: &Address| judgement.resources.get(address).map_or(Action::NoOp, |one| one.verdict.action);
     let goes = |action: Action| matches!(action, Action::Delete | Action::Replace);
     let claim = action(&claim_address(deployment, volume));

@@ -21,10 +21,13 @@ pub fn plan_id(plan: &Plan) -> String {
             })
         })
         .collect();
-    let identity = json!({
+    let mut identity = json!({
         "mode": plan.mode, "states": plan.states, "changes": changes, "register": plan.register,
         "simulated": plan.simulated,
     });
+    if !plan.recreates.is_empty() {
+        identity["recreates"] = json!(plan.recreates);
+    }
     shown(&identity)
 }
 

@@ -11,6 +11,7 @@ use crate::secret::Fingerprinter;
 use crate::secret::SecretValues;
 use crate::state::State;
 use crate::value::Digest;
+use crate::vault::VaultContents;
 
 /// Everything a plan is made from. Pure data: the same input gives the same plan, byte for byte.
 #[derive(Clone, Debug)]
@@ -45,6 +46,12 @@ pub struct PlanInput {
     pub dry_runs: BTreeMap<Address, DryRunOutcome>,
     /// What kind clusters are called in laconic.yml, by their real names.
     pub cluster_labels: BTreeMap<String, String>,
+    /// What the vaults of kind clusters hold, by the clusters' names.
+    pub vaults: BTreeMap<String, VaultContents>,
+    /// Other deployments that come back with their cluster, as their files are now; those that could be read.
+    pub tenant_files: BTreeMap<String, CompiledDeployment>,
+    /// The volumes whose bytes are to come back after a recreate, as `deployment/volume`.
+    pub rescue_volumes: BTreeSet<String>,
     /// Codes that laconic.yml has not reported for any deployment, with the reasons.
     pub suppressed: BTreeMap<String, String>,
     /// The revision that is assumed to have been applied, as people call it; `None` when states say what was.
@@ -81,6 +88,9 @@ impl PlanInput {
             fingerprinters: BTreeMap::new(),
             dry_runs: BTreeMap::new(),
             cluster_labels: BTreeMap::new(),
+            vaults: BTreeMap::new(),
+            tenant_files: BTreeMap::new(),
+            rescue_volumes: BTreeSet::new(),
             suppressed: BTreeMap::new(),
             base: None,
             simulated: false,

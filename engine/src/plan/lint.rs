@@ -28,6 +28,15 @@ pub fn lint(plan: &Plan) -> Vec<String> {
             wrong.push(format!("{} is more severe than its catalogue entry", finding.code));
         }
     }
+    for recreate in &plan.recreates {
+        let shown = recreate.phases.is_sorted();
+        if !shown || recreate.phases.is_empty() {
+            wrong.push(format!("{}: the phases of its recreate are not in order", recreate.address()));
+        }
+        if recreate.secrets.iter().any(|secret| recreate.dropped.contains(&secret.key)) {
+            wrong.push(format!("{}: a Secret is kept that goes away", recreate.address()));
+        }
+    }
     if let Err(cycle) = crate::apply::Schedule::of(plan) {
         wrong.push(format!("the steps wait for each other: {cycle}"));
     }

@@ -14,6 +14,7 @@ pub mod danger_bytes;
 pub mod danger_cluster;
 pub mod danger_dry_run;
 pub mod danger_identity;
+pub mod danger_namespace;
 pub mod danger_ownership;
 pub mod danger_unseen;
 pub mod danger_volume;
@@ -30,14 +31,17 @@ pub mod ignored;
 pub mod input;
 pub mod lint;
 pub mod locate;
+pub mod pending_edits;
 pub mod planner;
 pub mod prepare;
+pub mod recreate;
 pub mod register;
 pub mod rollout;
 pub mod stop;
 pub mod stray;
 pub mod survey;
 pub mod target;
+pub mod transaction;
 
 pub use base::plan_against;
 pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Reason};
@@ -52,4 +56,8 @@ pub use fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate}
 pub use input::{PlanInput, Requirements};
 pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};
+pub use recreate::{
+    QuiesceReason, QuiescedWorkload, Recreate, RecreateCourse, RecreatePhase, RescuedVolume, SecretReturn,
+    VaultedSecret,
+};
 pub use stop::StopOptions;

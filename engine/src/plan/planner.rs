@@ -14,7 +14,7 @@ use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference
 use crate::plan::survey::{
     Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
 };
-use crate::plan::{Mode, PlanInput, Requirements, stop};
+use crate::plan::{Mode, PlanInput, Requirements, stop, target};
 use crate::resource::{Observed, Resource, Target, UnknownReason};
 use crate::state::{State, Status};
 use crate::suppression::Suppressions;
@@ -91,7 +91,8 @@ fn with_judgement<T>(
 ) -> T {
     let targets = targets(input);
     require_cluster_bodies(input, requirements);
-    let fates = cluster_fates(input, composition, &targets, requirements);
+    let mut fates = cluster_fates(input, composition, &targets, requirements);
+    target::leave_clusters(input, composition, &mut fates);
     let extra = extra_resources(input, &fates, requirements);
     let items = survey(input, composition, &extra, &targets);
     let ignored = ignore_rules(input);
@@ -107,7 +108,7 @@ fn with_judgement<T>(
     if input.mode != Mode::Import {
         cascade(&mut judgement);
     }
-    crate::plan::target::narrow(&mut judgement);
+    target::narrow(&mut judgement);
     require_bodies_of_changes(&judgement, requirements);
     then(judgement, requirements)
 }
@@ -341,6 +342,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     let drift = crate::plan::drift::drift(judgement);
     let register = crate::plan::register::register_changes(judgement);
     let forecast = crate::plan::forecast::forecast(judgement);
+    let recreates = crate::plan::transaction::recreates(judgement, &forecast);
     let blast_radius = crate::plan::blast_radius::blast_radius(judgement);
     let mut findings: Vec<Finding> = input.findings.clone();
     if input.mode == Mode::Stop {
@@ -353,11 +355,11 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         let told = |finding: &&Finding| stays || finding.code != crate::code::Code::ClusterDiffers;
         findings.extend(compilation.findings.iter().filter(told).cloned());
     }
-    findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius));
+    findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius, &recreates));
     findings.extend(crate::plan::danger_dry_run::dry_runs(judgement, &changes));
     crate::plan::danger_identity::judge(input, &mut findings);
-    crate::plan::target::left_out(judgement, &mut findings);
-    stop::lift_what_flags_name(judgement, &mut findings);
+    target::left_out(judgement, &mut findings);
+    stop::lift_what_flags_name(judgement, &forecast, &mut findings);
     crate::plan::danger_bytes::count_nodes(judgement, &mut findings);
     let suppressions = Suppressions::new(&input.deployments, &input.suppressed);
     findings.retain(|finding| suppressions.reason(finding).is_none());
@@ -393,6 +395,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         drift,
         forecast,
         blast_radius,
+        recreates,
         findings,
         consents_given: input.consents.clone(),
         register,

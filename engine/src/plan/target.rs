@@ -1,13 +1,49 @@
 //! Plans of a part: what is named, what that needs, and what must follow it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::Address;
+use crate::address::{Address, ResourceType, Scope};
 use crate::code::Code;
 use crate::finding::Finding;
 use crate::plan::change::{Action, Reason};
 use crate::plan::decide::{ClusterFate, Verdict};
+use crate::plan::input::PlanInput;
 use crate::plan::planner::{Judgement, cause};
+use crate::plan::survey::Composition;
+use crate::resource::{Resource, Target};
+
+/// A cluster is made anew only by its name, or where the part needs a mount or a port that it lacks: anything else of a part
+/// is planned on the cluster as it is.
+pub fn leave_clusters(input: &PlanInput, composition: &Composition, fates: &mut BTreeMap<Target, ClusterFate>) {
+    let Some(targets) = &input.targets else { return };
+    let lacking = lacking(input, composition, targets);
+    fates.retain(|_, fate| match fate {
+        ClusterFate::Replaced(cluster) => targets.contains(cluster) || lacking.contains(&cluster.scope),
+        _ => true,
+    });
+}
+
+/// The clusters that lack, or have otherwise, a mount or a port that a part needs.
+fn lacking(input: &PlanInput, composition: &Composition, targets: &BTreeSet<Address>) -> BTreeSet<Scope> {
+    let of_deployments = input.deployments.iter().flat_map(|deployment| &deployment.resources);
+    let of_clusters = composition.clusters.values().flat_map(|cluster| &cluster.resources);
+    let wanted: BTreeMap<&Address, &Resource> =
+        of_deployments.chain(of_clusters).map(|resource| (&resource.address, resource)).collect();
+    let mut lacking = BTreeSet::new();
+    let mut seen: BTreeSet<&Address> = BTreeSet::new();
+    let mut queue: Vec<&Address> = targets.iter().collect();
+    while let Some(address) = queue.pop() {
+        let Some(resource) = wanted.get(address).filter(|_| seen.insert(address)) else { continue };
+        queue.extend(&resource.needs);
+        if matches!(address.resource_type, ResourceType::KindMount | ResourceType::KindPort) {
+            let recorded = input.states.get(&address.scope).and_then(|state| state.resources.get(address));
+            if recorded.is_none_or(|recorded| recorded.desired.digest != resource.digest()) {
+                lacking.insert(address.scope.clone());
+            }
+        }
+    }
+    lacking
+}
 
 /// Leaves everything else as it is, whatever was decided of it.
 pub fn narrow(judgement: &mut Judgement<'_>) {
@@ -44,7 +80,12 @@ fn closure(judgement: &Judgement<'_>, targets: &BTreeSet<Address>) -> BTreeSet<A
         let needs = judged.item.desired.map(|desired| desired.needs.as_slice()).unwrap_or_default();
         let is_needed = |need: &&Address| {
             let action = judgement.resources.get(need).map(|needed| needed.verdict.action);
-            matches!(action, Some(Action::Create | Action::Replace))
+            match action {
+                Some(Action::Create) => true,
+                // Its own fate says whether it is.
+                Some(Action::Replace) => need.resource_type != ResourceType::KindCluster,
+                _ => false,
+            }
         };
         queue.extend(needs.iter().filter(is_needed));
         let follows = |reason: &Reason| cause(reason) == Some(address);

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use container::{Container, ContainerState, Mount, PublishedPort};
 pub use error::DockerError;
 
-use crate::process::{Invocation, Outcome, Processes};
+use crate::process::{Input, Invocation, Outcome, Processes};
 
 /// How long a look may take. A daemon on a busy host takes seconds.
 const LOOK_LIMIT: Duration = Duration::from_secs(60);
@@ -213,6 +213,28 @@ impl Docker {
             }
         }
         Ok(files)
+    }
+
+    /// Runs a script in a running container, with something to read when that is given, and returns what it prints. Both are
+    /// secret.
+    ///
+    /// # Errors
+    /// A script that fails, a container that does not run, an engine that does not answer.
+    pub async fn secret_script(
+        &self,
+        container: &str,
+        script: &str,
+        arguments: &[&str],
+        input: Option<Vec<u8>>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, DockerError> {
+        let all = [&["exec", "--interactive", container, "sh", "-c", script, "sh"], arguments].concat();
+        let mut invocation = Invocation::new(self.engine.program(), &all, limit);
+        invocation.is_secret = true;
+        if let Some(input) = input {
+            invocation.input = Input::Bytes(input);
+        }
+        Ok(self.run(invocation, "exec").await?.stdout)
     }
 
     /// What a shell script prints in a running container.

@@ -15,6 +15,7 @@ pub(crate) mod path;
 mod pods;
 pub(crate) mod readiness;
 mod request;
+pub(crate) mod rescue;
 pub(crate) mod server;
 mod strategy;
 

@@ -70,6 +70,11 @@ impl Server {
         self.send(Method::PATCH, path, Some(content_type), body.to_string().into_bytes()).await
     }
 
+    /// Makes something in the collection at a path.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, RequestError> {
+        self.send(Method::POST, path, Some("application/json"), body.to_string().into_bytes()).await
+    }
+
     /// Deletes what is at a path.
     pub(crate) async fn delete(&self, path: &str, options: &Value) -> Result<Value, RequestError> {
         self.send(Method::DELETE, path, Some("application/json"), options.to_string().into_bytes()).await

@@ -2,14 +2,16 @@
 //!
 //! This is the one module of the product that starts processes. Each has a time limit and a bound on what it may say, and
 //! is started in a process group of its own: a Ctrl-C at our terminal is ours to deal with, and what has to be ended is
-//! ended with everything it started.
+//! ended with everything it started. Only what somebody attends to at the terminal ([`attended`]) has neither.
 
+mod attended;
 mod invocation;
 mod recording;
 mod run;
 
 use std::path::{Path, PathBuf};
 
+pub use attended::attended;
 pub use invocation::{Destination, Input, Invocation, Outcome, ProcessError};
 use recording::{Recorder, Replay};
 

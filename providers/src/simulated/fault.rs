@@ -17,13 +17,15 @@ pub enum Call {
     Enact,
     /// [`laconic_engine::apply::Provider::readiness`].
     Readiness,
+    /// Any call of [`laconic_engine::apply::Rescue`].
+    Rescue,
 }
 
 impl Call {
     /// Every call.
     #[must_use]
     pub fn all() -> BTreeSet<Self> {
-        [Self::Observe, Self::Enact, Self::Readiness].into()
+        [Self::Observe, Self::Enact, Self::Readiness, Self::Rescue].into()
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Calls {
     pub dry_run: u64,
     /// Calls of `readiness`.
     pub readiness: u64,
+    /// Calls that take something out of a cluster for its recreate, or put it back.
+    pub rescue: u64,
 }
 
 /// A whole Docker host with its kind clusters, and the remote clusters it reaches.
@@ -117,7 +119,7 @@ impl SimulatedHost {
     /// # Errors
     /// A directory that cannot be written.
     pub fn set_fault(&self, fault: Fault) -> Result<(), DirectoryError> {
-        self.set_fault_on(fault, &[Call::Observe, Call::Enact, Call::Readiness])
+        self.set_fault_on(fault, &[Call::Observe, Call::Enact, Call::Readiness, Call::Rescue])
     }
 
     /// Sets what goes wrong from now on; only those calls count, and only they fail (a dead host answers none).

@@ -23,6 +23,7 @@ mod provider;
 mod quantity;
 mod readiness;
 mod reference;
+mod rescue;
 mod server;
 mod summary;
 mod transaction;

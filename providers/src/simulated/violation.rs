@@ -42,6 +42,11 @@ pub enum ViolationKind {
     },
     /// It was deleted although nothing marks it as ours.
     DeletedUnowned,
+    /// Its bytes were taken out or put back while pods may write to it.
+    TakenWhileWritten {
+        /// Whose pods.
+        by: ObjectKey,
+    },
 }
 
 impl fmt::Display for Violation {
@@ -53,6 +58,7 @@ impl fmt::Display for Violation {
             ViolationKind::DeletedOtherUid { expected, found } => {
                 write!(f, "a delete expected uid {expected}, found {found}")
             }
+            ViolationKind::TakenWhileWritten { by } => write!(f, "its bytes were moved while {by} writes"),
             ViolationKind::DeletedUnowned => write!(f, "deleted although it is not ours"),
         }
     }

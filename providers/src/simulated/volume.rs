@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use laconic_engine::address::{ObjectKey, ResourceType};
+use laconic_engine::export::SELECTED_NODE;
 use laconic_engine::resource::Target;
 use serde_json::{Value, json};
 
@@ -144,6 +145,7 @@ fn waits_for_consumer(machine: &Machine, target: &Target, claim: &StoredObject) 
     matches!(target, Target::Kind(_))
         && claim.text("/spec/storageClassName") == DYNAMIC_CLASS
         && claim.text("/spec/volumeName").is_empty()
+        && claim.attributes["metadata"]["annotations"][SELECTED_NODE].is_null()
         && !has_consumer(machine, target, &claim.key)
 }
 

@@ -4,7 +4,6 @@
 //! has to be installed. A remote Kubernetes is another matter: there kubectl does it, and is told how.
 
 use std::io::IsTerminal as _;
-use std::process::Command;
 
 use laconic_engine::resource::Target;
 
@@ -13,7 +12,7 @@ use super::subject::{Subject, subjects};
 use crate::args::ExecArgs;
 use crate::error::{Exit, Problem, Result};
 use crate::session::Session;
-use crate::wire::{ContainerPlace, container_program};
+use crate::wire::{ContainerPlace, attended};
 
 /// Runs it. Ends as the command ended.
 pub fn run(session: &Session, arguments: &ExecArgs) -> Result<Exit> {
@@ -30,7 +29,7 @@ pub fn run(session: &Session, arguments: &ExecArgs) -> Result<Exit> {
     for pod in &pods {
         for container in &pod.containers {
             known.push(container.name.clone());
-            if wanted(&container.name) && !container.id.is_empty() && container.ready {
+            if wanted(&container.name) && container.ready {
                 let place = ContainerPlace { node: pod.node.clone(), container: container.id.clone() };
                 found.get_or_insert_with(|| (pod.name.clone(), place));
             }
@@ -48,17 +47,13 @@ pub fn run(session: &Session, arguments: &ExecArgs) -> Result<Exit> {
     if !matches!(subject.target, Some(Target::Kind(_))) {
         return Err(elsewhere(subject, &pod, &arguments.service));
     }
+    if place.container.is_empty() || place.node.is_empty() {
+        return Err(Problem::NotRunning { service: arguments.service.clone() });
+    }
     let has_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let words = in_node(&place, has_terminal, &arguments.command);
-    let status = Command::new(container_program())
-        .args(&words)
-        .status()
-        .map_err(|error| Problem::System { detail: format!("{} does not run: {error}", container_program()) })?;
-    Ok(match status.code() {
-        Some(0) => Exit::Done,
-        Some(code) => Exit::OfProgram(u8::try_from(code).unwrap_or(u8::MAX)),
-        None => Exit::Failed,
-    })
+    let status = attended(&words).map_err(|error| Problem::System { detail: error.to_string() })?;
+    Ok(if status == 0 { Exit::Done } else { Exit::OfProgram(u8::try_from(status).unwrap_or(u8::MAX)) })
 }
 
 /// The arguments by which the engine has the runtime in the node run a command.

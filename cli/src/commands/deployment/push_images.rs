@@ -1,14 +1,12 @@
 //! `laconic deployment push-images`: have what was built here be found where the cluster pulls from.
 
-use std::process::Command;
-
 use laconic_engine::compile::{check_shared, pushed_images};
 
 use crate::error::{Exit, Problem, Result};
 use crate::inputs::locate;
 use crate::session::Session;
 use crate::view::style::clean;
-use crate::wire::container_program;
+use crate::wire::attended;
 
 /// Runs it.
 pub fn run(session: &Session) -> Result<Exit> {
@@ -41,8 +39,10 @@ pub fn run(session: &Session) -> Result<Exit> {
 
 /// Runs the container engine; what it says goes to whoever reads.
 fn engine(arguments: &[&str]) -> Result<()> {
-    let program = container_program();
-    let failed = |detail: String| Problem::System { detail: format!("{program} {}: {detail}", arguments.join(" ")) };
-    let status = Command::new(program).args(arguments).status().map_err(|error| failed(error.to_string()))?;
-    if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
+    let words: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+    match attended(&words) {
+        Ok(0) => Ok(()),
+        Ok(status) => Err(Problem::System { detail: format!("`{}` ended with status {status}", arguments.join(" ")) }),
+        Err(error) => Err(Problem::System { detail: error.to_string() }),
+    }
 }

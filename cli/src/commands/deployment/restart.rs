@@ -56,7 +56,8 @@ fn one(session: &Session, arguments: &RestartArgs, directory: &Path) -> Result<E
     let Some(identity) = read_identity(directory)? else {
         return Err(Problem::NotADeployment { directory: directory.to_owned(), lacks: "deployment.yml" });
     };
-    let stack = match (&arguments.stack_path, &identity.stack_source) {
+    let named = arguments.stack_path.as_ref().or(session.common.stack.as_ref());
+    let stack = match (named, &identity.stack_source) {
         (Some(path), _) => path.clone(),
         (None, Some(source)) => PathBuf::from(source),
         (None, None) => return Err(gone(directory, "stack", None)),

@@ -7,7 +7,7 @@ use laconic_engine::finding::Finding;
 use laconic_engine::plan::{Mode, Plan, StopOptions};
 
 use crate::applying::{Order, carry_out, counting};
-use crate::args::{Carrying, Showing, StopArgs};
+use crate::args::{Carrying, StopArgs};
 use crate::commands::plan;
 use crate::error::{Exit, Problem, Result};
 use crate::everyday::Everyday;
@@ -26,7 +26,7 @@ pub fn run(session: &Session, arguments: &StopArgs) -> Result<Exit> {
     let wanted = Wanted {
         mode: Mode::Stop,
         offline: false,
-        sizes: false,
+        sizes: arguments.showing.forecast,
         // Nothing happens in a dry run, so that a consent may be tried out.
         consents: counting(given.clone(), session, arguments.carrying.is_bound() || dry_run),
         planning: &arguments.planning,
@@ -41,10 +41,8 @@ pub fn run(session: &Session, arguments: &StopArgs) -> Result<Exit> {
         command: "stop",
     };
     let mut planned = make(session, &wanted)?;
-    // What becomes of the data is what a stop is about.
-    let showing = Showing { forecast: true, ..arguments.showing.clone() };
     if dry_run {
-        plan::show(session, &planned, None, &showing)?;
+        plan::show(session, &planned, None, &arguments.showing)?;
         return Ok(if planned.plan.is_refused() { Exit::Refused } else { Exit::Done });
     }
     let host = planned.take_host()?;
@@ -56,7 +54,7 @@ pub fn run(session: &Session, arguments: &StopArgs) -> Result<Exit> {
         live_secrets: planned.live_secrets,
         host,
         carrying: &carrying,
-        showing: &showing,
+        showing: &arguments.showing,
         approved: false,
         saved: false,
         rehearsal: None,

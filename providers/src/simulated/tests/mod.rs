@@ -4,6 +4,7 @@ mod clusters;
 mod faults;
 mod objects;
 mod persistence;
+mod rescue;
 mod speed;
 mod volumes;
 
