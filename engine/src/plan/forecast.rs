@@ -139,11 +139,8 @@ fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &s
 /// What a stopped deployment left on the host, where its next start finds it.
 fn waiting(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &str) -> Option<Located> {
     let tenant = registered_tenant(judgement, target, deployment).filter(|tenant| tenant.stopped)?;
-    let storage = tenant.volumes.get(volume)?;
-    let VolumeStorage::Host(path) = storage else { return None };
-    let whereabouts = Whereabouts::Host(path.clone());
-    let bytes = Bytes { whereabouts, dynamic: false, release: Release::Kept, basis: Basis::Recorded };
-    Some(Located { bytes, size: None, nominal: Some(storage.clone()) })
+    let storage = tenant.volumes.get(volume).filter(|storage| matches!(storage, VolumeStorage::Host(_)))?;
+    Some(locate(&Look::of(judgement, target), &of_tenant(tenant, volume, storage)))
 }
 
 fn path_of(volume: &serde_json::Value) -> Option<String> {
