@@ -226,6 +226,7 @@ fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
     for reference in &order.plan.states {
         store.verify(&reference.scope)?;
     }
+    crate::deployment_directory::provide_memlock_specs(&order.plan, &order.directories)?;
     // A simulated host has a time of its own: waiting in ours would only make its runs differ.
     let clock: Box<dyn Clock> = if session.wire.is_simulated() {
         Box::new(SimulatedClock::default())

@@ -155,9 +155,23 @@ pub struct Consents {
     pub allow_cluster_delete: Vec<String>,
 }
 
+/// Which deployments of an operator's repository are meant.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Selection {
+    /// Only the deployments on this cluster of laconic.yml; may be given several times
+    #[arg(long = "cluster", value_name = "NAME")]
+    pub clusters: Vec<String>,
+    /// Only this deployment; may be given several times
+    #[arg(long = "deployment", value_name = "NAME")]
+    pub deployments: Vec<String>,
+}
+
 /// What shapes a plan.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Planning {
+    /// Which deployments are planned.
+    #[command(flatten)]
+    pub selection: Selection,
     /// Make this resource anew, whatever it is like
     #[arg(long, value_name = "ADDRESS")]
     pub replace: Vec<String>,

@@ -10,7 +10,8 @@ use laconic_engine::source::{SourceEntry, SourceReader as _, join_path};
 use crate::compiling::{Compiled, compile_all, compile_or_complain};
 use crate::error::{Problem, Result, file};
 use crate::inputs::repository::{self, OpenRepository};
-use crate::inputs::{Input, Inputs, directories, locate};
+use crate::inputs::selection;
+use crate::inputs::{Input, Inputs, directories, locate_selected};
 use crate::planning::{Planned, Wanted, addresses};
 use crate::revision::{RevisionSources, RevisionTree};
 use crate::session::Session;
@@ -31,9 +32,10 @@ struct Base {
 /// # Errors
 /// Everything that keeps one from being made; findings of severity error were printed by then.
 pub fn make_since(session: &Session, wanted: &Wanted<'_>, revision: &str) -> Result<Planned> {
-    let inputs = locate(&session.common)?;
+    let inputs = locate_selected(&session.common, &wanted.planning.selection)?;
     let base = open(&inputs, revision)?;
-    let before = at_base(session, &inputs, &base)?;
+    let mut before = at_base(session, &inputs, &base)?;
+    selection::narrow(&mut before, &wanted.planning.selection);
     let compiled = compile_or_complain(session, &inputs, true)?;
     let texts = compiled.all_texts();
     let compiled_before = compile_all(&before, true);

@@ -10,9 +10,10 @@ use laconic_engine::compile::{
     ClusterCompilation, ClusterInput, Compilation, CompiledDeployment, agree, agree_on_clusters, compile_shared,
     compose_cluster,
 };
-use laconic_engine::finding::{Finding, Suppressed, suppress};
+use laconic_engine::finding::{Finding, Suppressed};
 use laconic_engine::resource::Resource;
 use laconic_engine::state::State;
+use laconic_engine::suppression::Suppressions;
 use laconic_engine::value::Digest;
 
 use crate::error::{Problem, Result};
@@ -31,8 +32,6 @@ pub struct Compiled {
     pub findings: Vec<(Finding, usize)>,
     /// What the specs ask not to report, as [`Self::findings`].
     pub suppressed: Vec<(Suppressed, usize)>,
-    /// The codes that any of the specs asks not to report, with the reasons.
-    pub suppressed_codes: BTreeMap<String, String>,
     /// The texts of each compilation; the last ones are all of them together.
     pub texts: Vec<Texts>,
     /// Digest of every input file.
@@ -54,10 +53,12 @@ impl Compiled {
         Cow::Owned(self.deployments.iter().chain(&self.tentative).cloned().collect())
     }
 
-    /// Adds findings about the deployments together; what one of them asks not to report is not reported.
+    /// Adds findings about the deployments together. What a deployment asks not to report is not reported of it; of their
+    /// cluster what all of them ask.
     pub fn add_together(&mut self, findings: Vec<Finding>) {
         let together = self.texts.len().saturating_sub(1);
-        let (findings, suppressed) = suppress(findings, &self.suppressed_codes);
+        let everywhere = BTreeMap::new();
+        let (findings, suppressed) = Suppressions::new(&self.together(), &everywhere).apply(findings);
         self.findings.extend(findings.into_iter().map(|finding| (finding, together)));
         self.suppressed.extend(suppressed.into_iter().map(|one| (one, together)));
     }
@@ -90,15 +91,13 @@ pub fn compile_all(inputs: &Inputs, offline: bool) -> Compiled {
         tentative: Vec::new(),
         findings: Vec::new(),
         suppressed: Vec::new(),
-        suppressed_codes: BTreeMap::new(),
         texts: Vec::with_capacity(inputs.len() + 1),
         inputs_digest: String::new(),
     };
     let mut all = Texts::new();
     let mut digests = String::new();
     for (number, compilation) in compilations.into_iter().enumerate() {
-        let Compilation { mut deployment, mut tentative, findings, suppressed, suppressed_codes, texts, inputs_digest } =
-            compilation;
+        let Compilation { mut deployment, mut tentative, findings, suppressed, texts, inputs_digest, .. } = compilation;
         let mut findings = without_unnamed_stack(findings);
         if inputs.repository.is_some() && findings.iter().any(|finding| finding.code == Code::NotKubernetes) {
             findings = skipped(findings);
@@ -106,6 +105,13 @@ pub fn compile_all(inputs: &Inputs, offline: bool) -> Compiled {
         }
         let several = inputs.len() > 1;
         let name = inputs.get(number).map(|input| input.source.name.as_str()).unwrap_or_default();
+        if inputs.neighbours.contains(name) {
+            // What is wrong with it by itself is told to whoever asks about it.
+            compiled.tentative.extend(deployment.or(tentative));
+            all.extend(texts.iter().map(|(file, text)| (file.clone(), text.clone())));
+            compiled.texts.push(texts);
+            continue;
+        }
         compiled.deployments.extend(deployment);
         compiled.tentative.extend(tentative);
         // With several deployments "spec.yml" alone does not say whose.
@@ -118,7 +124,6 @@ pub fn compile_all(inputs: &Inputs, offline: bool) -> Compiled {
         compiled.findings.extend(findings.into_iter().map(|finding| (of_it(finding), number)));
         let suppressed = suppressed.into_iter().map(|one| Suppressed { finding: of_it(one.finding), ..one });
         compiled.suppressed.extend(suppressed.map(|one| (one, number)));
-        compiled.suppressed_codes.extend(suppressed_codes);
         all.extend(texts.iter().map(|(file, text)| (file.clone(), text.clone())));
         compiled.texts.push(texts);
         digests.push_str(&inputs_digest);

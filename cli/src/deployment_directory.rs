@@ -1,17 +1,24 @@
 //! Writing a deployment directory: the files of a spec and a stack, copied so that the directory stands alone.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use laconic_engine::compile::{CheckedDeployment, DeploymentSource, Layout, configmap_path};
+use laconic_engine::address::ResourceType;
+use laconic_engine::compile::{
+    CheckedDeployment, DeploymentSource, Layout, MEMLOCK_SPEC_FILE, configmap_path, environment_file_paths,
+    memlock_spec, wants_memlock_spec,
+};
 use laconic_engine::compose::{FileDefinition, FileSource, VolumeSource};
+use laconic_engine::plan::Plan;
 use laconic_engine::source::{SourceEntry, SourceError, SourceReader, is_under, join_path, normalize_path};
 use laconic_engine::spec::{DeploymentFile, Dialect, Scalar, ScalarKind};
 use serde_json::{Map, Value};
 
 use crate::error::{Problem, Result, file};
+use crate::revision::RevisionSources;
 use crate::view::yaml;
 
 /// The entries of a deployment directory that come from spec and stack. Everything else in it is somebody's.
@@ -43,6 +50,23 @@ pub struct Build<'a> {
     pub identity: &'a DeploymentFile,
 }
 
+/// Builds the whole directory, fetching out of its clone what of a pinned stack was not read yet.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_fetching(what: &Build<'_>, pinned: Option<&RevisionSources>, at: &Path) -> Result<()> {
+    loop {
+        match (build(what, at), pinned) {
+            (Err(error), Some(sources)) => {
+                if !sources.tree.fetch()? {
+                    return Err(error);
+                }
+            }
+            (built, _) => return built,
+        }
+    }
+}
+
 /// Builds the whole directory at `at`, which is there and empty.
 ///
 /// # Errors
@@ -68,7 +92,8 @@ pub fn build(build: &Build<'_>, at: &Path) -> Result<()> {
                 VolumeSource::HostPath(path) => Some(path.as_str()),
                 VolumeSource::Named(_) | VolumeSource::Anonymous => None,
             });
-            for path in binds.chain(service.env_files.iter().map(|file| file.path.value.as_str())) {
+            let environment = environment_file_paths(checked, service);
+            for path in binds.chain(environment.iter().map(String::as_str)) {
                 copy_static(build, &stack_root, &join(from, path), path, at)?;
             }
         }
@@ -97,9 +122,34 @@ pub fn build(build: &Build<'_>, at: &Path) -> Result<()> {
     if let Some(kube_config) = &checked.spec.kube_config {
         copy_private(build, &kube_config.value, at, "kubeconfig.yml")?;
     }
+    if wants_memlock_spec(checked) {
+        write_memlock_spec(at)?;
+    }
     for directory in relative_volumes(checked) {
         let path = at.join(&directory);
         fs::create_dir_all(&path).map_err(file(&path, "created"))?;
+    }
+    Ok(())
+}
+
+fn write_memlock_spec(at: &Path) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(&memlock_spec()).unwrap_or_default();
+    text.push('\n');
+    write(at, MEMLOCK_SPEC_FILE, text.as_bytes(), 0o644)
+}
+
+/// Writes the OCI specs that a plan mounts into clusters and that are not there: the container engine would make directories
+/// in their places. Only deployment directories are written to.
+///
+/// # Errors
+/// A directory that cannot be written.
+pub fn provide_memlock_specs(plan: &Plan, directories: &BTreeMap<String, PathBuf>) -> Result<()> {
+    let mounts = plan.changes.iter().filter(|change| change.address.resource_type == ResourceType::KindMount);
+    let hosts = mounts.filter_map(|change| change.after.as_ref()?.get("hostPath")?.as_str().map(Path::new));
+    for path in hosts.filter(|path| path.file_name().is_some_and(|name| name == MEMLOCK_SPEC_FILE) && !path.exists()) {
+        if let Some(directory) = path.parent().filter(|parent| directories.values().any(|one| one == parent)) {
+            write_memlock_spec(directory)?;
+        }
     }
     Ok(())
 }
@@ -303,6 +353,11 @@ pub fn update(built: &Path, target: &Path, checked: &CheckedDeployment) -> Resul
             return Err(file(&target.join(name), "replaced")(error));
         }
         moved.push(name);
+    }
+    // A cluster has it mounted, which may be one that other deployments live on: it is added, and never taken away or replaced.
+    if built.join(MEMLOCK_SPEC_FILE).exists() && !target.join(MEMLOCK_SPEC_FILE).exists() {
+        let place = target.join(MEMLOCK_SPEC_FILE);
+        fs::rename(built.join(MEMLOCK_SPEC_FILE), &place).map_err(file(&place, "written"))?;
     }
     for volume in volumes {
         let path = target.join(volume);

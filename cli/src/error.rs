@@ -88,6 +88,19 @@ pub enum Problem {
         /// The file it lacks.
         lacks: &'static str,
     },
+    /// What only an operator's repository has is asked for elsewhere.
+    NoRepository,
+    /// `--cluster` or `--deployment` names nothing.
+    UnknownSelection {
+        /// The flag.
+        flag: &'static str,
+        /// The name.
+        name: String,
+        /// What could be named.
+        known: Vec<String>,
+    },
+    /// `--cluster` and `--deployment` together leave nothing.
+    NothingSelected,
     /// A deployment that is only a spec: it has no ids and no place for its state.
     NoIdentity {
         /// The command.

@@ -1,9 +1,10 @@
 //! Which deployments a command is about, and where their files are.
 
-mod pin;
+pub mod pin;
 pub mod repository;
+pub mod selection;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,9 @@ use std::sync::Arc;
 use laconic_engine::compile::{DeploymentSource, Layout, SharedCluster};
 use laconic_engine::finding::Finding;
 use laconic_engine::source::{SourceReader as _, join_path, normalize_path};
-use laconic_engine::spec::{read_deployment_file, read_spec};
+use laconic_engine::spec::{compute_identity, is_older_directory, read_deployment_file, read_spec};
 
-use crate::args::Common;
+use crate::args::{Common, Selection};
 use crate::compiling::in_parallel;
 use crate::error::{Problem, Result, file};
 use crate::revision::{InputReader, RevisionSources};
@@ -68,11 +69,21 @@ pub struct Inputs {
     pub list: Vec<Input>,
     /// The repository, when there is one.
     pub repository: Option<Arc<repository::OpenRepository>>,
+    /// Those among them that nobody asked about: they are read because one that was asked about has to agree with them.
+    pub neighbours: BTreeSet<String>,
+}
+
+impl Inputs {
+    /// How many were asked about.
+    #[must_use]
+    pub fn selected(&self) -> usize {
+        self.list.len() - self.neighbours.len()
+    }
 }
 
 impl From<Vec<Input>> for Inputs {
     fn from(list: Vec<Input>) -> Self {
-        Self { list, repository: None }
+        Self { list, ..Self::default() }
     }
 }
 
@@ -82,6 +93,16 @@ impl Deref for Inputs {
     fn deref(&self) -> &[Input] {
         &self.list
     }
+}
+
+/// What [`locate`] finds, narrowed to what is selected.
+///
+/// # Errors
+/// As [`locate`], and a selection of what is not there.
+pub fn locate_selected(common: &Common, selection: &Selection) -> Result<Inputs> {
+    let mut inputs = locate(common)?;
+    selection::select(&mut inputs, selection)?;
+    Ok(inputs)
 }
 
 /// The deployments the command line names, those of the repository around the current directory, or the one around it.
@@ -134,11 +155,12 @@ fn is_repository(directory: &Path) -> bool {
 /// Whether a directory holds a spec that is no deployment's copy.
 fn is_spec_alone(directory: &Path) -> bool {
     let has = |name: &str| directory.join(name).is_file();
-    has("spec.yml") && !has("deployment.yml") && !has(repository::FILE)
+    has("spec.yml") && !has(repository::FILE) && !is_deployment(directory)
 }
 
 fn is_deployment(directory: &Path) -> bool {
-    directory.join("spec.yml").is_file() && directory.join("deployment.yml").is_file()
+    let has = |name: &str| directory.join(name).is_file();
+    has("spec.yml") && (has("deployment.yml") || is_older_directory(&DiskSources::new(directory)))
 }
 
 /// A directory above the current one as a path from there; nothing for the current one itself.
@@ -251,7 +273,7 @@ fn from_spec(spec_file: &Path, stack: Option<&Path>, directory: Option<&Path>) -
     Ok(Input::on_disk(source, root, given, real))
 }
 
-/// Who the deployment in a directory is; `None` when its deployment.yml cannot be read.
+/// Who the deployment in a directory is, which is named by its real path; `None` when nothing there says so.
 ///
 /// # Errors
 /// A file that is there and cannot be had.
@@ -260,7 +282,10 @@ pub fn read_identity(directory: &Path) -> Result<Option<laconic_engine::spec::De
     let name: Arc<str> = "deployment.yml".into();
     match reader.read(&name) {
         Ok(bytes) => Ok(Some(read_deployment_file(&name, &String::from_utf8_lossy(&bytes)).0)),
-        Err(laconic_engine::source::SourceError::Missing) => Ok(None),
+        Err(laconic_engine::source::SourceError::Missing) => {
+            let older = is_older_directory(&reader);
+            Ok(older.then(|| compute_identity(&directory.display().to_string())))
+        }
         Err(error) => {
             let path = directory.join(&*name);
             Err(Problem::File { path, verb: "used", detail: format!("it {error}") })

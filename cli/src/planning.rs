@@ -21,7 +21,7 @@ use crate::args::Planning;
 use crate::compiling::{Compiled, compile_or_complain, in_parallel};
 use crate::error::{Problem, Result};
 use crate::everyday::{Everyday, aim};
-use crate::inputs::{Input, Inputs, directories, locate};
+use crate::inputs::{Input, Inputs, directories, locate_selected};
 use crate::maintenance;
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
@@ -91,12 +91,13 @@ impl Planned {
 /// # Errors
 /// Everything that keeps one from being made; findings of severity error were printed by then.
 pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
-    let inputs = locate(&session.common)?;
+    let inputs = locate_selected(&session.common, &wanted.planning.selection)?;
     let mut left_out: Vec<String> =
         inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.clone()).collect();
+    left_out.retain(|name| !inputs.neighbours.contains(name));
     // Of a repository, the deployments that are here are acted on.
     let acts = matches!(wanted.command, "apply" | "destroy" | "stop" | "import");
-    let is_nobody = inputs.repository.is_none() || left_out.len() == inputs.len();
+    let is_nobody = inputs.repository.is_none() || left_out.len() == inputs.selected();
     if acts && is_nobody && !left_out.is_empty() {
         return Err(Problem::NoIdentity { command: wanted.command });
     }

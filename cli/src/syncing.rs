@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use laconic_engine::compile::{Layout, check_shared};
+use laconic_engine::compile::{Layout, MEMLOCK_SPEC_FILE, check_shared};
 use laconic_engine::source::join_path;
 use laconic_engine::spec::{RepositoryCluster, read_spec};
 
-use crate::deployment_directory::{Build, OURS, build, replaces, update};
+use crate::deployment_directory::{Build, OURS, build_fetching, replaces, update};
 use crate::error::{Result, file};
 use crate::inputs::Input;
 use crate::session::Session;
@@ -38,10 +38,12 @@ pub fn sync(session: &Session, inputs: &[Input], applied: &[String]) -> Result<(
         let prefix = format!(".{}.", input.source.name);
         let temporary = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).map_err(file(parent, "written"))?;
         let at = temporary.path();
-        build(&Build { checked: &checked, source: &input.source, reader: &reader, identity: &identity }, at)?;
+        let what = Build { checked: &checked, source: &input.source, reader: &reader, identity: &identity };
+        build_fetching(&what, input.pinned.as_ref().map(|(_, sources)| sources), at)?;
         complete(input, at)?;
+        let lacks_spec = at.join(MEMLOCK_SPEC_FILE).exists() && !directory.join(MEMLOCK_SPEC_FILE).exists();
         let changed = |name: &str| replaces(at, name) && differs(&at.join(name), &directory.join(name));
-        if OURS.into_iter().any(changed) {
+        if lacks_spec || OURS.into_iter().any(changed) {
             update(at, directory, &checked)?;
             session.output.remark(&format!("Updated the files of {}.\n", clean(&directory.display().to_string())));
         }
@@ -50,7 +52,10 @@ pub fn sync(session: &Session, inputs: &[Input], applied: &[String]) -> Result<(
 }
 
 /// Writes what only laconic.yml says of the cluster into the copy of the spec, which stands alone there.
-fn complete(input: &Input, at: &Path) -> Result<()> {
+///
+/// # Errors
+/// A copy that cannot be read or written.
+pub fn complete(input: &Input, at: &Path) -> Result<()> {
     let Some(settings) = &input.shared.settings else { return Ok(()) };
     let path = at.join("spec.yml");
     let text = fs::read_to_string(&path).map_err(file(&path, "read"))?;

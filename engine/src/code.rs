@@ -79,6 +79,8 @@ codes! {
     116 AmbiguousSize Warning "size whose unit means something else in the other dialect";
     117 NotKubernetes Error "`deploy-to` is `compose` or absent";
     118 RequiredVersion Error "`required-version` is not met";
+    119 ComputedIdentity Refusal "deployment directory without deployment.yml: its ids are computed";
+    120 NameDiffers Warning "laconic.yml calls a deployment otherwise than its directory";
     201 NoUmbrellaMount Warning "first cluster without an umbrella mount";
     202 MountMissing Consent "an extraMount that the running cluster does not have";
     203 ClusterRecreate Consent "a change that needs the cluster to be recreated";

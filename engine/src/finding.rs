@@ -145,10 +145,18 @@ pub fn suppress(findings: Vec<Finding>, reasons: &BTreeMap<String, String>) -> (
         let can_be = !reasons.is_empty() && finding.severity <= Severity::Warning;
         match reasons.get(&finding.code.to_string()).filter(|_| can_be) {
             Some(reason) => suppressed.push(Suppressed { finding, reason: reason.clone() }),
+            None if reasons.contains_key(&finding.code.to_string()) => reported.push(in_spite(finding)),
             None => reported.push(finding),
         }
     }
     (reported, suppressed)
+}
+
+/// A finding that somebody asks not to report, and that is reported all the same.
+#[must_use]
+pub fn in_spite(finding: Finding) -> Finding {
+    let text = format!("`suppress: {}` has no effect here: an {} is never suppressed", finding.code, finding.severity);
+    finding.help(text)
 }
 
 /// Whether any of the findings forbids a plan.
@@ -171,5 +179,7 @@ mod tests {
         let codes: Vec<Code> = reported.iter().map(|finding| finding.code).collect();
         assert_eq!(codes, [Code::BindTooLarge, Code::DataLoss, Code::ForeignCluster]);
         assert_eq!(suppressed.len(), 3);
+        let help = &reported[0].help;
+        assert_eq!(*help, ["`suppress: LAC104` has no effect here: an error is never suppressed"]);
     }
 }

@@ -32,6 +32,7 @@ pub mod secret;
 pub mod source;
 pub mod spec;
 pub mod state;
+pub mod suppression;
 pub mod value;
 pub mod vault;
 pub mod yaml;

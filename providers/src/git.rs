@@ -1,4 +1,9 @@
-//! git, as far as files of a revision are read with it. Nothing is checked out, fetched or written but by [`Git::pull`].
+//! git, as far as files of a revision are read with it. Nothing is checked out, fetched or written but by [`Git::pull`], and by
+//! [`Git::fetch`] in a place of its own.
+
+mod fetch;
+
+pub use fetch::is_object_name;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,6 +32,14 @@ pub enum GitError {
         directory: PathBuf,
         /// What git said.
         detail: String,
+    },
+    /// What was fetched is another commit than the one that was named.
+    #[error("`{revision}` is not the name of a commit there, and leads to {commit}")]
+    OtherCommit {
+        /// What was named.
+        revision: String,
+        /// What it is there.
+        commit: String,
     },
     /// git answered with something else than was asked for.
     #[error("`{command}` answered with something unexpected")]
@@ -74,7 +87,17 @@ impl Default for Git {
 
 impl Git {
     async fn run(&self, directory: &Path, arguments: &[&str], input: Input) -> Result<Outcome, GitError> {
-        let mut invocation = Invocation::new("git", &[], LIMIT);
+        self.run_within(LIMIT, directory, arguments, input).await
+    }
+
+    async fn run_within(
+        &self,
+        limit: Duration,
+        directory: &Path,
+        arguments: &[&str],
+        input: Input,
+    ) -> Result<Outcome, GitError> {
+        let mut invocation = Invocation::new("git", &[], limit);
         invocation.arguments = vec!["-C".to_owned(), directory.display().to_string()];
         invocation.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         // Nothing is asked, nothing is fetched, nothing is refreshed on the way.
@@ -89,12 +112,7 @@ impl Git {
 
     async fn ask(&self, directory: &Path, arguments: &[&str], input: Input) -> Result<Vec<u8>, GitError> {
         let outcome = self.run(directory, arguments, input).await?;
-        if outcome.is_success() {
-            return Ok(outcome.stdout);
-        }
-        let complaint = outcome.complaint();
-        let detail = complaint.lines().next().unwrap_or_default().trim_start_matches("fatal: ").to_owned();
-        Err(GitError::Refused { command: command(arguments), directory: directory.to_owned(), detail })
+        if outcome.is_success() { Ok(outcome.stdout) } else { Err(refused(directory, arguments, &outcome)) }
     }
 
     async fn line(&self, directory: &Path, arguments: &[&str]) -> Result<String, GitError> {
@@ -211,6 +229,12 @@ impl Git {
     }
 }
 
+fn refused(directory: &Path, arguments: &[&str], outcome: &Outcome) -> GitError {
+    let complaint = outcome.complaint();
+    let detail = complaint.lines().next().unwrap_or_default().trim_start_matches("fatal: ").to_owned();
+    GitError::Refused { command: command(arguments), directory: directory.to_owned(), detail }
+}
+
 fn command(arguments: &[&str]) -> String {
     format!("git {}", arguments.join(" "))
 }
@@ -234,7 +258,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    async fn git(directory: &Path, arguments: &[&str]) {
+    pub(super) async fn git(directory: &Path, arguments: &[&str]) {
         let mut invocation = Invocation::new("git", &["-c", "user.name=t", "-c", "user.email=t@example.com"], LONG);
         invocation.arguments.extend(["-C".to_owned(), directory.display().to_string()]);
         invocation.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));

@@ -2,8 +2,8 @@
 //!
 //! A folder `fixtures/findings/LACnnn/triggers…` must give that code, `…/nearly…` must not. Its files lie over those of
 //! `fixtures/findings/base`, a deployment directory; folders with a spec.yml of their own in it are deployments that are
-//! checked together; with a folder `stack` it is a spec and a stack in a repository. `${HOST}` in a file is the folder
-//! around the deployments, `links.txt` lists symbolic links in it, and `NAME.size` stands for a file `NAME` of that size.
+//! checked together; with a folder `stack` it is a spec and a stack in a repository, with a laconic.yml a whole one. `${HOST}` in a file is the folder
+//! around the deployments, `links.txt` lists symbolic links in it, `absent.txt` files of the base that are not there, and `NAME.size` stands for a file `NAME` of that size.
 //! `UPDATE_GOLDEN=1` writes the outputs, `FINDING=LAC103` tries one code.
 
 #[path = "cases/golden.rs"]
@@ -49,20 +49,21 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::SecretLost, "tests/scenarios/lifecycle.out"),
     (Code::StateDamaged, "cli/tests/doctor.rs"),
     (Code::PlanStale, "tests/scenarios/lifecycle.out"),
+    (Code::ClusterRecreate, "tests/scenarios/dangers.out"),
+    (Code::DataLeftBehind, "tests/scenarios/dangers.out"),
+    (Code::ClaimShrinks, "tests/scenarios/dangers.out"),
+    (Code::VolumeReleased, "tests/scenarios/dangers.out"),
+    (Code::PodRenamed, "tests/scenarios/dangers.out"),
+    (Code::JobRunsAgain, "tests/scenarios/dangers.out"),
+    (Code::IngressInterruption, "tests/scenarios/dangers.out"),
     (Code::NotConsulted, "cli/tests/golden/every-action.txt"),
 ];
 
 /// Codes that need a state or a live world, and of which no test makes a finding yet.
 const UNTRIED: &[Code] = &[
-    Code::ClusterRecreate,
-    Code::ClaimShrinks,
-    Code::VolumeReleased,
     Code::ClusterAmbiguous,
     Code::Unschedulable,
     Code::ImageNotLoaded,
-    Code::PodRenamed,
-    Code::JobRunsAgain,
-    Code::IngressInterruption,
     Code::CertificateBackup,
     Code::SecretMissing,
     Code::StateLocked,

@@ -299,3 +299,11 @@ fn kind_configurations_mean_the_same() {
         assert_eq!(ours, meaning(&theirs), "{case}");
     }
 }
+
+/// The runtime spec that lets containers lock memory is the one that laconic-so writes.
+#[test]
+fn the_memlock_spec_is_the_same() {
+    let written = cases::text("x-security", "deployment/high-memlock-spec.json").unwrap();
+    let written: serde_json::Value = serde_json::from_str(&written).unwrap();
+    assert_eq!(laconic_engine::compile::memlock_spec(), written);
+}

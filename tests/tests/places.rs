@@ -194,3 +194,72 @@ fn written_fields_have_their_own_words() {
         assert_eq!(marked, words, "{address} {path} at {place}");
     }
 }
+
+const PODS: &str = "
+services:
+  db:
+    image: example/db:1
+    healthcheck:
+      test: [CMD, ready]
+      interval: 7s
+      retries: 9
+      start_period: 1m
+    tmpfs: /run/db
+  web:
+    image: example/web:1
+    hostname: front
+    depends_on: {db: {condition: service_healthy}}
+    stop_grace_period: 45s
+    shm_size: 64m
+    env_file: [./web.env]
+    extra_hosts:
+      - legacy:10.0.0.9
+      - older:10.0.0.9
+    healthcheck: {test: [CMD, up], timeout: 3s}
+";
+
+/// What compose files say of pods, beside what every container has: each field has the line that causes it.
+#[test]
+fn settings_of_compose_files_have_their_lines() {
+    let mut files = MemorySources::default();
+    for (path, text) in [
+        ("spec.yml", "stack: stacks/shop\ndeploy-to: k8s-kind\nkind-mount-root: /srv/kind\n"),
+        ("stack.yml", "pods: [web]\n"),
+        ("deployment.yml", "cluster-id: c\ndeployment-id: d\ndialect: compose\n"),
+        ("compose/docker-compose-web.yml", PODS),
+        ("compose/web.env", "LEVEL=info\n"),
+    ] {
+        files.insert(path, text.as_bytes());
+    }
+    let compilation = compile_sources("shop", &files);
+    let resources = compilation.deployment.unwrap_or_else(|| panic!("{:#?}", compilation.findings)).resources;
+    let resource = resources.iter().find(|it| it.address.to_string() == "deployment.shop.web").unwrap();
+    let pod = "spec.template.spec";
+    let (db, web) = (format!("{pod}.initContainers[db]"), format!("{pod}.containers[web]"));
+    let expected = [
+        (format!("{pod}.hostname"), "hostname: front"),
+        (format!("{pod}.terminationGracePeriodSeconds"), "stop_grace_period: 45s"),
+        (format!("{pod}.hostAliases[10.0.0.9].ip"), "legacy:10.0.0.9"),
+        (format!("{pod}.hostAliases[10.0.0.9].hostnames[0]"), "legacy:10.0.0.9"),
+        (format!("{pod}.hostAliases[10.0.0.9].hostnames[1]"), "older:10.0.0.9"),
+        (format!("{pod}.volumes[memory-db-0].emptyDir.medium"), "tmpfs: /run/db"),
+        (format!("{pod}.volumes[memory-web-0].emptyDir.sizeLimit"), "shm_size: 64m"),
+        (format!("{db}.name"), "db:"),
+        (format!("{db}.restartPolicy"), "depends_on: {db:"),
+        (format!("{db}.volumeMounts[/run/db].name"), "tmpfs: /run/db"),
+        (format!("{db}.readinessProbe.exec.command[0]"), "healthcheck:"),
+        (format!("{db}.readinessProbe.periodSeconds"), "interval: 7s"),
+        (format!("{db}.readinessProbe.failureThreshold"), "retries: 9"),
+        (format!("{db}.startupProbe.failureThreshold"), "start_period: 1m"),
+        (format!("{web}.readinessProbe.timeoutSeconds"), "timeout: 3s"),
+        (format!("{web}.env[LEVEL].value"), "./web.env"),
+        (format!("{web}.volumeMounts[/dev/shm].name"), "shm_size: 64m"),
+    ];
+    let fields = flatten(&resource.attributes.value());
+    for (path, words) in expected {
+        assert!(fields.contains_key(&path), "there is no {path}: {:#?}", fields.keys());
+        let Some(Origin::Written(place)) = origin(resource, &path) else { panic!("{path} is not written") };
+        let line = compilation.texts[&place.file].lines().nth(place.line as usize - 1).unwrap();
+        assert!(line.contains(words), "{path} at {place}: {line}");
+    }
+}

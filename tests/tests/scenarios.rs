@@ -12,6 +12,7 @@
 //! $ replace FILE FROM TO   edit a file, as an operator would; `\n` is a new line
 //! $ remove PATH            remove one, or a directory
 //! $ copy FROM TO           copy one, or a directory
+//! $ list DIRECTORY         what is in it, but for what is hidden
 //! $ git ARGUMENTS          run git, always at the same time and by the same person
 //! $ in DIRECTORY COMMAND   do that there
 //! $ remember NAME MARKER   what the last output had behind that marker; `$NAME` in later commands (`$WORK` is the directory)
@@ -62,6 +63,13 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+fn listed(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = entries.filter(|name| !name.starts_with('.')).collect();
+    names.sort();
+    names
+}
+
 fn copy(from: &Path, to: &Path) {
     if from.is_dir() {
         fs::create_dir_all(to).unwrap();
@@ -92,10 +100,24 @@ fn steady(text: &str, work: &Path) -> String {
         if let Some(at) = starts.into_iter().find(|at| is_commit(&line[*at..])) {
             line.replace_range(at..at + 7, "commit");
         }
-        out.push_str(&times(&line));
+        out.push_str(&times(&without_computed_ids(&line)));
         out.push('\n');
     }
     out
+}
+
+/// The text without ids that were computed from the path of a directory.
+fn without_computed_ids(text: &str) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("laconic-").map(|at| at + "laconic-".len()) {
+        let (before, after) = rest.split_at(at);
+        result.push_str(before);
+        let digits = after.bytes().take_while(u8::is_ascii_hexdigit).count();
+        rest = if digits == 16 { &after[16..] } else { after };
+        result.push_str(if digits == 16 { "(computed)" } else { "" });
+    }
+    result + rest
 }
 
 /// Whether a text begins with the short id of a commit and a closing bracket.
@@ -214,6 +236,11 @@ fn run(script: &str) -> String {
                 path if path.is_dir() => fs::remove_dir_all(path).unwrap(),
                 path => fs::remove_file(path).unwrap(),
             },
+            ["list", directory] => {
+                for name in listed(&work.join(directory)) {
+                    out.push_str(&format!("{name}\n"));
+                }
+            }
             ["copy", from, to] => copy(&place.join(from), &place.join(to)),
             ["git", arguments @ ..] => git(&place, arguments),
             ["remember", name, marker] => {

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use laconic_engine::address::Scope;
-use laconic_engine::code::Code;
+use laconic_engine::address::{Address, ObjectKey, ResourceType, Scope};
+use laconic_engine::code::{Code, Severity};
 use laconic_engine::compile::CompiledDeployment;
 use laconic_engine::finding::Consent;
 use laconic_engine::plan::{Action, Plan, StopOptions, VolumeVerdict};
@@ -228,17 +228,18 @@ fn what_somebody_else_put_into_the_namespace_is_asked_about() {
     for object in [&claim, &secret] {
         universe.host.create_object(&target, object, "kubectl").unwrap();
     }
-    let loss = Consent::DataLoss("vault/theirs".to_owned());
     for request in [stop(false, true, false), stop(true, true, false), Request { destroy: true, ..Request::default() }]
     {
         let plan = universe.plan(&[vault()], &request);
-        assert!(code_asks(&plan, &loss), "{request:?}: {:#?}", plan.findings);
+        let refusals: Vec<Code> = plan.refusals().map(|finding| finding.code).collect();
+        assert_eq!(refusals, [Code::VolumeInUse], "{request:?}: {:#?}", plan.findings);
         let told = plan.findings.iter().find(|finding| finding.code == Code::UnrecordedObjects).unwrap();
-        assert_eq!(told.help, ["Secret token"]);
+        assert_eq!((told.severity, told.help.as_slice()), (Severity::Warning, &["Secret token".to_owned()][..]));
     }
-    assert!(!code_asks(&universe.plan(&[vault()], &plain()), &loss), "the namespace stays");
-    let request = Request { consents: BTreeSet::from([loss]), ..stop(false, true, false) };
-    stopped(&universe, &vault(), &request);
+    assert!(!universe.plan(&[vault()], &Request { skip_cluster: true, ..plain() }).is_refused(), "the namespace stays");
+    let key = ObjectKey::new(ResourceType::PersistentVolumeClaim, "vault", "theirs");
+    universe.host.delete_object(&target, &key).unwrap();
+    stopped(&universe, &vault(), &stop(false, true, false));
     assert_eq!(objects(&universe, "vault"), kinds(&[("PersistentVolume", 1)]));
 }
 
@@ -246,7 +247,7 @@ fn what_somebody_else_put_into_the_namespace_is_asked_about() {
 fn a_namespace_that_was_there_before_is_not_deleted_by_a_stop() {
     let universe = running(&[vault(), shop()]);
     let target = Target::Kind(CLUSTER.to_owned());
-    let key = laconic_engine::address::ObjectKey::new(laconic_engine::address::ResourceType::Namespace, "", "vault");
+    let key = ObjectKey::new(ResourceType::Namespace, "", "vault");
     let keep = "metadata.annotations[laconic.com/keep-namespace]";
     universe.host.edit_object(&target, &key, "laconic", keep, Some(json!("true"))).unwrap();
     stopped(&universe, &vault(), &stop(false, true, false));
@@ -319,6 +320,35 @@ fn a_stopped_neighbour_with_data_inside_keeps_the_cluster() {
     assert!(!overlay(&universe).is_empty());
     stopped(&universe, &shop(), &stop(true, false, true));
     assert!(!has_cluster(&universe), "nothing is kept in it any more");
+}
+
+#[test]
+fn two_that_are_stopped_at_once_take_the_cluster_along() {
+    let both = [vault(), deployment("other", &[("data", "/srv/kind/other/data")])];
+    let universe = running(&both);
+    let run = universe.apply(&both, &stop(false, false, true));
+    assert!(run.is_complete(), "{}", run.problems());
+    assert!(!has_cluster(&universe));
+    assert!(is_registered_as_stopped(&universe, "vault") && is_registered_as_stopped(&universe, "other"));
+    let run = universe.apply(&both, &Request::default());
+    assert!(run.is_complete(), "{}", run.problems());
+    assert!(!universe.plan(&both, &Request::default()).has_work());
+}
+
+#[test]
+fn a_stopped_tenant_comes_back_as_stopped_when_the_cluster_is_made_anew() {
+    let universe = running(&[vault(), shop()]);
+    stopped(&universe, &vault(), &plain());
+    let kept = objects(&universe, "vault");
+    let node = universe.host.summary().clusters[CLUSTER].node.clone();
+    let replace = BTreeSet::from([Address::kind_cluster(CLUSTER)]);
+    let run = universe.apply_with_consents(&[shop()], &Request { replace, ..Request::default() });
+    assert!(run.is_complete(), "{}", run.problems());
+    assert_ne!(universe.host.summary().clusters[CLUSTER].node, node);
+    assert_eq!(objects(&universe, "vault"), kept, "as it was recorded: stopped");
+    assert!(is_registered_as_stopped(&universe, "vault"));
+    assert!(!universe.plan(&[shop()], &Request::default()).has_work());
+    started(&universe, &vault());
 }
 
 #[test]

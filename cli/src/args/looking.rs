@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Showing;
+use super::{Selection, Showing};
 
 /// Arguments of `validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
+    /// Which deployments are checked.
+    #[command(flatten)]
+    pub selection: Selection,
     /// Fail on warnings too
     #[arg(long)]
     pub strict: bool,

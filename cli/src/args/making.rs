@@ -106,6 +106,12 @@ pub enum DeployCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Fetch the stacks that laconic.yml pins to revisions of other repositories
+    Fetch {
+        /// Ask again what tags and branches are now, though they were fetched before
+        #[arg(long)]
+        update: bool,
+    },
     /// Make a deployment directory from a spec and a stack
     Create {
         /// The directory to make

@@ -2,17 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use laconic_engine::compile::{DeploymentSource, Layout, check, compile};
-use laconic_engine::spec::{DeploymentFile, Dialect};
+use laconic_engine::code::Severity;
+use laconic_engine::compile::{Compilation, DeploymentSource, Layout, check_shared, compile_shared};
+use laconic_engine::finding::Finding;
+use laconic_engine::source::join_path;
+use laconic_engine::spec::{DeploymentFile, Dialect, RepositoryDeployment};
 use laconic_providers::docker::DockerError;
 
 use crate::args::DialectChoice;
-use crate::deployment_directory::{Build, build, install, update};
+use crate::deployment_directory::{Build, build_fetching, install, update};
 use crate::error::{Exit, Problem, Result, file};
-use crate::inputs::{Input, find_stack, read_identity, without_unnamed_stack};
+use crate::inputs::repository::OpenRepository;
+use crate::inputs::{Input, Inputs, UNNAMED, find_stack, read_identity, repository, without_unnamed_stack};
+use crate::revision::InputReader;
 use crate::session::Session;
-use crate::view::finding::all_with_source;
+use crate::syncing::complete;
+use crate::view::finding::{Texts, all_with_source};
 use crate::view::style::clean;
 
 /// What is to be made.
@@ -49,41 +56,55 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
     };
     let target = real_parent.join(name);
 
+    let entry = entry(session, &root, &target)?;
     let running = if wanted.update || wanted.cluster_id.is_some() { Vec::new() } else { running_clusters(session)? };
-    let mut identity = identity(wanted, &target, &running)?;
+    let mut identity = identity(wanted, &target, &running, entry.as_ref())?;
     if let Some(dialect) = wanted.dialect {
         identity.dialect = match dialect {
             DialectChoice::Compose => Dialect::Compose,
             DialectChoice::LaconicSo => Dialect::LaconicSo,
         };
     }
-    let (spec_file, stack) = sources(session, wanted, &identity, &root)?;
+    let (spec_file, stack) = sources(session, wanted, &identity, &root, entry.as_ref())?;
+    let pinned = entry.as_ref().and_then(|entry| entry.input.pinned.clone()).filter(|_| session.common.stack.is_none());
     let absolute = |path: &str| laconic_engine::source::join_path(&root.to_string_lossy(), path);
     let (before, stack_before) = (identity.spec_source.take(), identity.stack_source.take());
     identity.spec_source = Some(absolute(&spec_file.to_string_lossy()));
-    identity.stack_source = Some(absolute(&stack));
+    // A pinned stack is laconic.yml's to name.
+    identity.stack_source = pinned.is_none().then(|| absolute(&stack));
     let source = DeploymentSource {
-        name: name.to_string_lossy().into_owned(),
+        name: entry
+            .as_ref()
+            .map_or_else(|| name.to_string_lossy().into_owned(), |entry| entry.input.source.name.clone()),
         directory: target.display().to_string(),
         spec_file: spec_file.to_string_lossy().into_owned(),
         shown_directory: String::new(),
         layout: Layout::Repository { stack, identity: Some(identity.clone()) },
     };
-    let input = Input::on_disk(source, root.clone(), vec![root], Some(target.clone()));
+    let mut input = Input::on_disk(source, root.clone(), vec![root], Some(target.clone()));
+    input.pinned = pinned;
+    input.shared = entry.as_ref().map(|entry| entry.input.shared.clone()).unwrap_or_default();
     let reader = input.reader(false);
     // Every file rule first: with an error nothing is made.
-    let compilation = compile(&input.source, &reader);
-    let texts = compilation.texts;
-    let all = without_unnamed_stack(compilation.findings);
+    let compilation = compile_with_pin(&input, &reader)?;
+    let mut texts = compilation.texts;
+    texts.extend(entry.as_ref().map(|entry| (Arc::clone(&entry.open.repository.file), Arc::clone(&entry.open.text))));
+    let mut all = without_unnamed_stack(compilation.findings);
+    if let Some(entry) = &entry {
+        let mut judged: Vec<(Finding, usize)> = all.into_iter().map(|finding| (finding, 0)).collect();
+        entry.open.judge(&mut judged);
+        all = judged.into_iter().map(|(finding, _)| finding).collect();
+    }
     let findings = all.iter().map(|finding| (finding, &texts));
     session.output.remark(&all_with_source(findings, session.output.error_palette));
-    let errors = all.iter().filter(|finding| finding.severity == laconic_engine::code::Severity::Error).count();
-    let checked = check(&input.source, &reader).deployment;
+    let errors = all.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let checked = check_shared(&input.source, &input.shared, &reader).deployment;
     let (0, Some(checked), Some(compiled)) = (errors, checked, compilation.deployment) else {
         return Err(Problem::InvalidInput { errors: errors.max(1) });
     };
     if !wanted.update
         && wanted.cluster_id.is_none()
+        && entry.as_ref().is_none_or(|entry| entry.cluster_id.is_none())
         && checked.spec.kind_cluster_name.is_none()
         && compiled.target.kind_cluster().is_some()
         && running.len() > 1
@@ -94,7 +115,9 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
         .prefix(&format!(".{}.", name.to_string_lossy()))
         .tempdir_in(&real_parent)
         .map_err(file(&real_parent, "written"))?;
-    build(&Build { checked: &checked, source: &input.source, reader: &reader, identity: &identity }, temporary.path())?;
+    let what = Build { checked: &checked, source: &input.source, reader: &reader, identity: &identity };
+    build_fetching(&what, input.pinned.as_ref().map(|(_, sources)| sources), temporary.path())?;
+    complete(&input, temporary.path())?;
     if wanted.update {
         update(temporary.path(), &target, &checked)?;
         session.output.print(&format!("Updated {}.\n", wanted.directory.display()))?;
@@ -120,14 +143,101 @@ pub fn run(session: &Session, wanted: &Wanted<'_>) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// A deployment of the repository around us.
+struct Entry {
+    input: Input,
+    open: Arc<OpenRepository>,
+    /// The kind cluster that deployments with the same `cluster:` are made for.
+    cluster_id: Option<String>,
+}
+
+/// The deployment of the repository around us that has this directory.
+fn entry(session: &Session, root: &Path, target: &Path) -> Result<Option<Entry>> {
+    let spec_folder = session.common.spec_file.as_ref().and_then(|file| file.parent()).map(|folder| root.join(folder));
+    let from = spec_folder.and_then(|folder| std::fs::canonicalize(folder).ok()).unwrap_or_else(|| root.to_owned());
+    let Some(found) = from.ancestors().find(|path| path.join(repository::FILE).is_file()) else { return Ok(None) };
+    let Some(inputs) = repository::open(found, &way_there(root, found), None)? else { return Ok(None) };
+    let Some(open) = inputs.repository.clone() else { return Ok(None) };
+    let has_directory = |written: &&RepositoryDeployment| {
+        let directory = written.directory.as_ref().map(|path| join_path(&found.to_string_lossy(), &path.value));
+        directory.is_some_and(|path| {
+            let path = Path::new(&path);
+            let real = path.parent().and_then(|parent| std::fs::canonicalize(parent).ok()).zip(path.file_name());
+            real.is_some_and(|(parent, name)| parent.join(name) == target)
+        })
+    };
+    let Some(written) = open.repository.deployments.iter().find(has_directory) else { return Ok(None) };
+    let name = written.name.value.as_str();
+    complain(session, &open, name)?;
+    let Some(input) = inputs.iter().find(|input| input.source.name == name).cloned() else { return Ok(None) };
+    let Some(cluster) = &written.cluster else { return Ok(Some(Entry { input, open, cluster_id: None })) };
+    let is_on_it = |one: &&RepositoryDeployment| one.cluster.as_ref().is_some_and(|it| it.value == cluster.value);
+    let on_it = open.repository.deployments.iter().filter(is_on_it);
+    let mut identities = on_it.filter_map(|one| match &of_name(&inputs, &one.name.value)?.source.layout {
+        Layout::Repository { identity, .. } => identity.as_ref().map(|identity| identity.cluster_id.clone()),
+        Layout::Directory => None,
+    });
+    let cluster_id = identities.next();
+    drop(identities);
+    Ok(Some(Entry { input, open, cluster_id }))
+}
+
+/// What is wrong with laconic.yml as a whole, or with what it says of a deployment.
+fn complain(session: &Session, open: &OpenRepository, name: &str) -> Result<()> {
+    let is_it = |one: &&Finding| one.severity == Severity::Error && (one.subject.is_empty() || one.subject == name);
+    let wrong: Vec<&Finding> = open.findings.iter().filter(is_it).collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let texts: Texts = [(Arc::clone(&open.repository.file), Arc::clone(&open.text))].into_iter().collect();
+    let told = wrong.iter().map(|finding| (*finding, &texts));
+    session.output.remark(&all_with_source(told, session.output.error_palette));
+    Err(Problem::InvalidInput { errors: wrong.len() })
+}
+
+fn of_name<'i>(inputs: &'i Inputs, name: &str) -> Option<&'i Input> {
+    inputs.iter().find(|input| input.source.name == name)
+}
+
+/// A directory at or above another one, as a path from there.
+fn way_there(from: &Path, to: &Path) -> String {
+    let steps = from.strip_prefix(to).map(|below| below.components().count());
+    steps.map_or_else(|_| to.display().to_string(), |steps| vec![".."; steps].join("/"))
+}
+
+/// Compiles; what is read from a pinned revision is fetched out of its clone as often as more is asked for.
+fn compile_with_pin(input: &Input, reader: &InputReader) -> Result<Compilation> {
+    loop {
+        let compilation = compile_shared(&input.source, &input.shared, reader);
+        match &input.pinned {
+            Some((_, sources)) if sources.tree.fetch()? => {}
+            _ => return Ok(compilation),
+        }
+    }
+}
+
 /// The spec and the stack: as named; on update else those the directory was made from, never what lies around here.
 fn sources(
     session: &Session,
     wanted: &Wanted<'_>,
     identity: &DeploymentFile,
     root: &Path,
+    entry: Option<&Entry>,
 ) -> Result<(PathBuf, String)> {
     let common = &session.common;
+    if let Some(Entry { input, .. }) = entry
+        && let Layout::Repository { stack, .. } = &input.source.layout
+        && common.stack.is_none()
+        && stack != UNNAMED
+    {
+        let below = |path: &str| {
+            let path = input.root.join(path);
+            path.strip_prefix(root).map_or_else(|_| path.clone(), Path::to_owned)
+        };
+        let spec_file = common.spec_file.clone().unwrap_or_else(|| below(&input.source.spec_file));
+        let stack = if input.pinned.is_some() { stack.clone() } else { below(stack).to_string_lossy().into_owned() };
+        return Ok((spec_file, stack));
+    }
     if let Some(spec_file) = &common.spec_file {
         return Ok((spec_file.clone(), find_stack(root, spec_file, common.stack.as_deref())?));
     }
@@ -164,24 +274,24 @@ fn parent_of(path: &Path) -> PathBuf {
 }
 
 /// Who the deployment is: as it was on update, else new, on the cluster that runs when exactly one does.
-fn identity(wanted: &Wanted<'_>, target: &Path, running: &[String]) -> Result<DeploymentFile> {
+fn identity(wanted: &Wanted<'_>, target: &Path, running: &[String], entry: Option<&Entry>) -> Result<DeploymentFile> {
     if wanted.update
         && let Some(identity) = read_identity(target)?
     {
         return Ok(identity);
     }
-    let cluster_id = match wanted.cluster_id {
-        Some(id) => id.to_owned(),
-        None => match running {
-            [only] => only.clone(),
-            _ => new_id()?,
-        },
+    let named = wanted.cluster_id.or_else(|| entry?.cluster_id.as_deref());
+    let cluster_id = match (named, running) {
+        (Some(id), _) => id.to_owned(),
+        (None, [only]) => only.clone(),
+        (None, _) => new_id()?,
     };
     let deployment_id = match wanted.deployment_id {
         Some(id) => id.to_owned(),
         None => new_id()?,
     };
-    Ok(DeploymentFile { cluster_id, deployment_id, dialect: Dialect::Compose, ..DeploymentFile::default() })
+    let dialect = entry.and_then(|entry| entry.input.shared.dialect).unwrap_or(Dialect::Compose);
+    Ok(DeploymentFile { cluster_id, deployment_id, dialect, ..DeploymentFile::default() })
 }
 
 /// The kind clusters of this host, the simulated one or the real one. Where the real one's container engine does not

@@ -3,6 +3,7 @@
 mod apply;
 mod cluster;
 mod deploy_create;
+mod deploy_fetch;
 mod deploy_init;
 mod deployment;
 mod destroy;
@@ -33,6 +34,7 @@ const fn cannot_be_tried(command: &Command) -> Option<&'static str> {
         Command::Deploy(arguments) => Some(match arguments.command {
             DeployCommand::Init { .. } => "deploy init",
             DeployCommand::Create { .. } => "deploy create",
+            DeployCommand::Fetch { .. } => "deploy fetch",
         }),
         Command::State(arguments) => match arguments.command {
             StateCommand::Unlock => Some("state unlock"),
@@ -92,6 +94,7 @@ pub fn run(session: &Session, command: &Command) -> Result<Exit> {
                 };
                 deploy_init::run(session, &wanted)
             }
+            DeployCommand::Fetch { update } => deploy_fetch::run(session, *update),
             DeployCommand::Create { deployment_dir, update, dialect, deployment_id, cluster_id } => {
                 let wanted = deploy_create::Wanted {
                     directory: deployment_dir,

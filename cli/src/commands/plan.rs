@@ -1,6 +1,9 @@
 //! `laconic plan`: show what would happen.
 
-use laconic_engine::plan::Mode;
+use std::collections::{BTreeMap, BTreeSet};
+
+use laconic_engine::finding::Consent;
+use laconic_engine::plan::{Mode, change_set};
 
 use crate::args::{PlanArgs, PlanFormat, Planning, Showing};
 use crate::branch::make_since;
@@ -37,8 +40,13 @@ fn run_with(session: &Session, arguments: &PlanArgs, everyday: Everyday) -> Resu
     }
     // What comes after a dry run is the same command without it.
     let next = if session.common.dry_run { None } else { next(session, arguments, &planned) };
-    if arguments.format == Some(PlanFormat::Json) {
-        session.output.print_json(&plan_json(&planned.plan, &planned.texts))?;
+    if session.output.json || arguments.format == Some(PlanFormat::Json) {
+        let mut answer = plan_json(&planned.plan, &planned.texts);
+        if arguments.base.is_some() {
+            let ids = cluster_changes(&planned).into_iter().map(|change| (change.cluster, change.id.into()));
+            answer["laconic"]["change_ids"] = serde_json::Value::Object(ids.collect());
+        }
+        session.output.print_json(&answer)?;
     } else {
         show(session, &planned, next, &arguments.showing)?;
     }
@@ -102,10 +110,17 @@ fn next(session: &Session, arguments: &PlanArgs, planned: &Planned) -> Option<St
         ));
     }
     if arguments.base.is_some() {
+        let mut clusters = String::new();
+        for ClusterChange { cluster, id, consents } in cluster_changes(planned) {
+            clusters.push_str(&format!("\n    laconic apply --cluster {cluster} --expect-change={id}{consents}"));
+        }
+        if !clusters.is_empty() {
+            clusters.insert_str(0, "\n\nThe same where only one of the clusters is:");
+        }
         return (!plan.change_set.is_empty()).then(|| {
-            let id = &plan.change_id;
+            let (id, selection) = (&plan.change_id, arguments.planning.selection.flags());
             format!(
-                "To have nothing but this applied once it is merged:\n    laconic apply --expect-change={id}{consents}"
+                "To have nothing but this applied once it is merged:\n    laconic apply{selection} --expect-change={id}{consents}{clusters}"
             )
         });
     }
@@ -119,6 +134,41 @@ fn next(session: &Session, arguments: &PlanArgs, planned: &Planned) -> Option<St
     let bound =
         if consents.is_empty() { String::new() } else { format!(" --expect-plan={}{consents}", short_id(&plan.id)) };
     Some(format!("To perform these actions:\n    laconic {verb}{}{bound}", again(session, arguments)))
+}
+
+/// What a branch changes on one of several clusters.
+struct ClusterChange {
+    cluster: String,
+    id: String,
+    consents: String,
+}
+
+/// The change ids of the clusters that are planned, when there are several: each server knows its own.
+fn cluster_changes(planned: &Planned) -> Vec<ClusterChange> {
+    let Some(open) = &planned.inputs.repository else { return Vec::new() };
+    let plan = &planned.plan;
+    let mut clusters: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for written in &open.repository.deployments {
+        let name = written.name.value.as_str();
+        if let Some(cluster) = written.cluster.as_ref().filter(|_| plan.deployments.iter().any(|one| one == name)) {
+            clusters.entry(&cluster.value).or_default().insert(name);
+        }
+    }
+    if clusters.len() < 2 {
+        return Vec::new();
+    }
+    let changes = clusters.into_iter().filter_map(|(cluster, deployments)| {
+        let set = change_set::part(&plan.change_set, &deployments, cluster);
+        let is_its = |consent: &&Consent| match consent {
+            Consent::Recreate(name) | Consent::ClusterDelete(name) => name == cluster,
+            Consent::DataLoss(name) => name.split('/').next().is_some_and(|name| deployments.contains(name)),
+        };
+        let missing = plan.missing_consents();
+        let consents = missing.iter().filter(is_its).map(|consent| format!(" {consent}")).collect();
+        let id = change_set::change_id(plan.mode, &set);
+        (!set.is_empty()).then(|| ClusterChange { cluster: cluster.to_owned(), id, consents })
+    });
+    changes.collect()
 }
 
 /// A plan of a spec that is no deployment yet is not carried out.
@@ -157,6 +207,7 @@ fn again(session: &Session, arguments: &PlanArgs) -> String {
     let skip = planning.skip_cluster_management.then(|| " --skip-cluster-management".to_owned());
     let rescue = planning.rescue_volume.iter().map(|name| format!(" --rescue-volume {name}"));
     let rerun = planning.rerun_jobs.then(|| " --rerun-jobs".to_owned());
-    let flags = replace.chain(target).chain(skip).chain(rerun).chain(rescue);
+    let selection = std::iter::once(planning.selection.flags());
+    let flags = selection.chain(replace).chain(target).chain(skip).chain(rerun).chain(rescue);
     std::iter::once(sources(session)).chain(directories).chain(flags).collect()
 }

@@ -7,7 +7,7 @@ use laconic_engine::code::Severity;
 use crate::args::{ValidateArgs, ValidateFormat};
 use crate::compiling::{Compiled, clusters, compile_all, diagnostics};
 use crate::error::{Exit, Result};
-use crate::inputs::locate;
+use crate::inputs::locate_selected;
 use crate::session::Session;
 use crate::view::base::Base;
 use crate::view::finding::{self, Texts};
@@ -17,7 +17,7 @@ use crate::view::{github, sarif};
 /// Runs it.
 pub fn run(session: &Session, arguments: &ValidateArgs) -> Result<Exit> {
     let output = &session.output;
-    let inputs = locate(&session.common)?;
+    let inputs = locate_selected(&session.common, &arguments.selection)?;
     let mut compiled = compile_all(&inputs, false);
     // What the deployments together make of their clusters, as far as the files tell.
     let clusters = clusters(&compiled.together(), &BTreeMap::new());
@@ -30,7 +30,7 @@ pub fn run(session: &Session, arguments: &ValidateArgs) -> Result<Exit> {
         ValidateFormat::Json => output.print_json(&diagnostics(&compiled))?,
         ValidateFormat::Text => {
             let mut text = finding::all_with_source(compiled.with_texts(), output.palette);
-            text.push_str(&last_lines(&compiled, inputs.len(), output.palette));
+            text.push_str(&last_lines(&compiled, inputs.selected(), output.palette));
             output.print(&text)?;
         }
         ValidateFormat::Sarif => {
@@ -43,7 +43,7 @@ pub fn run(session: &Session, arguments: &ValidateArgs) -> Result<Exit> {
         ValidateFormat::Github => {
             let findings = compiled.findings.iter().map(|(finding, _)| finding);
             let mut text = github::commands(&Base::here(), findings);
-            text.push_str(&last_lines(&compiled, inputs.len(), Palette::plain()));
+            text.push_str(&last_lines(&compiled, inputs.selected(), Palette::plain()));
             output.print(&text)?;
         }
     }

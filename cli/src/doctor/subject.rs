@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use laconic_engine::address::{ResourceType, Scope};
 use laconic_engine::apply::StateStore as _;
 use laconic_engine::code::Severity;
-use laconic_engine::compile::tenant::MEMLOCK_SPEC_FILE;
+use laconic_engine::compile::MEMLOCK_SPEC_FILE;
 use laconic_engine::resource::{Resource, Target};
 use laconic_engine::state::State;
 

@@ -23,6 +23,9 @@ impl Problem {
             Self::NotADeployment { directory, lacks } => {
                 format!("`{}` is not a deployment directory: it has no {lacks}", directory.display())
             }
+            Self::NoRepository => "there is no laconic.yml here or above".to_owned(),
+            Self::UnknownSelection { flag, name, .. } => format!("`{flag} {name}` names nothing here"),
+            Self::NothingSelected => "no deployment is on a cluster that is named and is named itself".to_owned(),
             Self::NoIdentity { command } => {
                 format!("`{command}` needs a deployment, and a spec alone is none: it has no ids and no state")
             }
@@ -150,6 +153,15 @@ impl Problem {
                 "`laconic --stack STACK deploy create --spec-file FILE --deployment-dir {}` makes one",
                 directory.display()
             )],
+            Self::NoRepository => {
+                vec![
+                    "stacks are pinned and clusters are named in the laconic.yml of an operator's repository"
+                        .to_owned(),
+                ]
+            }
+            Self::UnknownSelection { name, known, .. } => {
+                vec![crate::inputs::selection::suggestion(name, known)]
+            }
             Self::NoIdentity { command } => vec![
                 "run `laconic deploy create --spec-file FILE --deployment-dir DIR` first".to_owned(),
                 format!("then `laconic {command} --dir DIR`; `--dir DIR` beside `--spec-file` takes the ids from DIR"),

@@ -1,4 +1,5 @@
-//! Stacks pinned to a revision of another repository. Nothing is fetched: a clone has to be here.
+//! Stacks pinned to a revision of another repository. Nothing is fetched here: `laconic deploy fetch` does that, or a clone has
+//! to be here.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,13 +9,14 @@ use laconic_engine::code::Code;
 use laconic_engine::finding::Finding;
 use laconic_engine::source::join_path;
 use laconic_engine::spec::PinnedStack;
+use laconic_engine::value::Digest;
 
 use crate::error::Result;
 use crate::revision::{RevisionSources, RevisionTree};
-use crate::wire::{Git, runtime};
+use crate::wire::{Git, is_object_name, runtime};
 
 /// Where clones are looked for, beside laconic.yml.
-const CLONES: &str = ".laconic/stacks";
+pub const CLONES: &str = ".laconic/stacks";
 
 /// Pinned stacks, each repository and revision read once.
 #[derive(Debug, Default)]
@@ -68,30 +70,50 @@ fn base_name(repo: &str) -> &str {
     name.strip_suffix(".git").filter(|name| !name.is_empty()).unwrap_or(name)
 }
 
+/// Where `laconic deploy fetch` puts a revision of a repository, beside laconic.yml. Two repositories of one name have two
+/// places.
+pub fn fetched_place(pin: &PinnedStack) -> PathBuf {
+    let (repo, rev) = (pin.repo.value.as_str(), pin.rev.value.as_str());
+    let digest = Digest::of_bytes(format!("{repo}\0{rev}").as_bytes()).short();
+    let plain = |text: &str| -> String {
+        text.chars().map(|one| if one.is_ascii_alphanumeric() || "._-".contains(one) { one } else { '-' }).collect()
+    };
+    PathBuf::from(CLONES).join("fetched").join(format!("{}@{}-{digest}", plain(base_name(repo)), plain(rev)))
+}
+
+/// A pin as people call it: the repository's name and the revision.
+pub fn shown(pin: &PinnedStack) -> String {
+    format!("{}@{}", base_name(&pin.repo.value), pin.rev.value)
+}
+
 /// Whether a repository is named by a path of this host.
-fn is_path(repo: &str) -> bool {
+pub fn is_path(repo: &str) -> bool {
     repo.starts_with('/') || repo.starts_with('.') || !(repo.contains(':') || repo.contains("//"))
 }
 
 fn find(root: &Path, pin: &PinnedStack) -> Result<Found> {
     let (repo, rev) = (pin.repo.value.as_str(), pin.rev.value.as_str());
     let name = base_name(repo);
+    let fetched = root.join(fetched_place(pin));
     let clone = if is_path(repo) {
         PathBuf::from(join_path(&root.display().to_string(), repo))
     } else {
-        let clones = [format!("{CLONES}/{name}@{rev}"), format!("{CLONES}/{name}")].map(|path| root.join(path));
+        let [own, all] = [format!("{CLONES}/{name}@{rev}"), format!("{CLONES}/{name}")].map(|path| root.join(path));
         let submodule = || submodule(root, repo).filter(|path| path.join(".git").exists());
-        let cloned = clones.into_iter().find(|path| path.is_dir());
+        let cloned = [own, fetched.clone(), all].into_iter().find(|path| path.is_dir());
         cloned.or_else(submodule).unwrap_or_else(|| root.join(CLONES).join(name))
     };
     let shown = clone.strip_prefix(root).unwrap_or(&clone).display().to_string();
+    if clone == fetched {
+        return read_fetched(&clone, &shown, pin);
+    }
     if !clone.is_dir() {
         let (message, help) = if is_path(repo) {
             (format!("the repository `{repo}` is not there"), "correct the path, or clone it there".to_owned())
         } else {
             (
-                format!("`{repo}` is not cloned here, and plans fetch nothing"),
-                format!("make it available: git clone --no-checkout {repo} {shown}"),
+                format!("`{repo}` is not here, and plans fetch nothing"),
+                format!("fetch it: laconic deploy fetch; or clone it: git clone --no-checkout {repo} {shown}"),
             )
         };
         return Ok(Err(Box::new(Unavailable { message, help })));
@@ -103,7 +125,11 @@ fn find(root: &Path, pin: &PinnedStack) -> Result<Found> {
         Err(error) => {
             let is_refused = matches!(error, crate::wire::GitError::Refused { .. });
             let message = if is_refused { format!("`{rev}` is no revision of {shown}") } else { error.to_string() };
-            let help = format!("correct `rev`, or make it available: git -C {shown} fetch origin {rev}");
+            let help = if is_path(repo) {
+                format!("correct `rev`, or make it available: git -C {shown} fetch origin {rev}")
+            } else {
+                format!("correct `rev`, or fetch it: laconic deploy fetch, or git -C {shown} fetch origin {rev}")
+            };
             return Ok(Err(Box::new(Unavailable { message, help })));
         }
     };
@@ -114,6 +140,28 @@ fn find(root: &Path, pin: &PinnedStack) -> Result<Found> {
             Err(Box::new(Unavailable { message: error.to_string(), help }))
         }
     })
+}
+
+/// What `laconic deploy fetch` has put there.
+fn read_fetched(place: &Path, shown: &str, pin: &PinnedStack) -> Result<Found> {
+    let rev = pin.rev.value.as_str();
+    let commit = runtime()?.block_on(Git::default().fetched(place));
+    let damaged = |message: String| {
+        let help = "fetch it again: laconic deploy fetch --update".to_owned();
+        Ok(Err(Box::new(Unavailable { message, help })))
+    };
+    let commit = match commit {
+        Ok(Some(commit)) => commit,
+        Ok(None) => return damaged(format!("what was fetched to {shown} is not whole")),
+        Err(error) => return damaged(error.to_string()),
+    };
+    if is_object_name(rev) && !commit.eq_ignore_ascii_case(rev) {
+        return damaged(format!("{shown} holds {commit}, not {rev}"));
+    }
+    match RevisionTree::read(place, &commit)? {
+        Ok(tree) => Ok(Ok((self::shown(pin), Arc::new(tree)))),
+        Err(error) => damaged(error.to_string()),
+    }
 }
 
 /// The path of the submodule with that address, as .gitmodules says it.

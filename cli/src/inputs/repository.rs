@@ -121,6 +121,7 @@ fn open_once(root: &Path, shown: &str, revision: Option<&RevisionSources>, pins:
     let (repository, mut said) =
         if findings.is_empty() { read_repository(&file, &text) } else { (Repository::default(), Vec::new()) };
     findings.append(&mut said);
+    let text = without_passwords(&text);
     let mut pinned: BTreeMap<&str, Option<Pinned>> = BTreeMap::new();
     for deployment in &repository.deployments {
         let Some(StackReference::Pinned(pin)) = &deployment.stack else { continue };
@@ -138,6 +139,7 @@ fn open_once(root: &Path, shown: &str, revision: Option<&RevisionSources>, pins:
     })
     .into_iter()
     .collect::<Result<_>>()?;
+    findings.extend(prepared.iter().filter_map(|one| one.name_differs.clone()));
     let clusters = cluster_ids(&prepared);
     let settings: BTreeMap<&str, Arc<_>> =
         repository.clusters.iter().map(|one| (one.name.value.as_str(), Arc::new(one.clone()))).collect();
@@ -152,7 +154,25 @@ fn open_once(root: &Path, shown: &str, revision: Option<&RevisionSources>, pins:
         list.push(one.input(root, shown, revision, shared));
     }
     let open = OpenRepository { root: root.to_owned(), repository, findings, text };
-    Ok(Some(Inputs { list, repository: Some(Arc::new(open)) }))
+    Ok(Some(Inputs { list, repository: Some(Arc::new(open)), ..Inputs::default() }))
+}
+
+/// The text as it may be shown: passwords in addresses are an error, and their lines are printed with it.
+fn without_passwords(text: &Arc<str>) -> Arc<str> {
+    if !text.contains("://") {
+        return Arc::clone(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        while let Some((begin, end)) = laconic_engine::spec::password(rest) {
+            shown.push_str(rest.get(..begin).unwrap_or_default());
+            shown.push_str("[not shown]");
+            rest = rest.get(end..).unwrap_or_default();
+        }
+        shown.push_str(rest);
+    }
+    shown.into()
 }
 
 /// A deployment with what has to be read before it can be compiled.
@@ -164,6 +184,8 @@ struct Prepared {
     /// The directory, as it will be named, and whether it is there.
     directory: String,
     found: Option<(PathBuf, DeploymentFile)>,
+    /// That its directory has another name.
+    name_differs: Option<Finding>,
 }
 
 impl Prepared {
@@ -219,7 +241,39 @@ fn prepare(
         Some(real) => read_identity(&real)?.map(|identity| (real, identity)),
         None => None,
     };
-    Ok(Prepared { deployment: deployment.clone(), spec, stack, pinned, directory, found })
+    let name_differs = name_differs(deployment, &reader, &spec);
+    Ok(Prepared { deployment: deployment.clone(), spec, stack, pinned, directory, found, name_differs })
+}
+
+/// State and register know a deployment of a repository by its key. `--dir` goes by the name of the directory, and would know
+/// nothing of it.
+fn name_differs(deployment: &RepositoryDeployment, reader: &dyn SourceReader, spec_file: &str) -> Option<Finding> {
+    let directory = deployment.directory.as_ref()?;
+    let path = normalize_path(&directory.value);
+    let (key, base) = (deployment.name.value.as_str(), path.rsplit('/').next().unwrap_or_default());
+    if base == key || matches!(base, "" | "..") {
+        return None;
+    }
+    if let Ok(bytes) = reader.read(spec_file) {
+        let (spec, _) = read_spec(&spec_file.into(), &String::from_utf8_lossy(&bytes));
+        // Then `--dir` calls it by its first name too.
+        if spec.moved.iter().any(|(from, to)| from.value == key && to.value == base) {
+            return None;
+        }
+    }
+    let message = format!(
+        "the directory of `{key}` is called `{base}`: its state and its addresses go by `{key}` from here, and by `{base}` with `--dir`"
+    );
+    Some(
+        Finding::new(Code::NameDiffers, message)
+            .about(key)
+            .at(&directory.place)
+            .label(&deployment.name.place, "the name that counts here")
+            .help(format!("call the directory `{key}`, or the deployment `{base}` as long as nothing is applied"))
+            .help(format!(
+                "a directory that was renamed later is said in its spec: `moved: [{{from: {key}, to: {base}}}]`"
+            )),
+    )
 }
 
 /// The folder that the spec's `stack:` means: from the spec's folder, then from the root of the repository.

@@ -12,7 +12,7 @@ use laconic_engine::apply::StateStore as _;
 use laconic_engine::resource::Target;
 use laconic_engine::state::State;
 pub use laconic_providers::SimulatedHost;
-pub use laconic_providers::git::{EntryKind, Git, GitError};
+pub use laconic_providers::git::{EntryKind, Git, GitError, is_object_name};
 pub use laconic_providers::pod::{LogRequest, Pod, PodContainer, PodsOf};
 pub use laconic_state::disk::Disk;
 pub use laconic_state::{LocalStore, LocalVault, LockReport, MemoryStore, MemoryVault};

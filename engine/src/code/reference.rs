@@ -50,6 +50,8 @@ reference! {
     AmbiguousSize [Files] "Write a unit that means the same in both dialects: `GiB` for powers of two, `GB` for powers of ten.";
     NotKubernetes [Files] "Write `deploy-to: k8s-kind` or `deploy-to: k8s`.";
     RequiredVersion [Files] "Install a version of laconic that the spec allows, or change `required-version`.";
+    ComputedIdentity [Files Host State Live] "Write deployment.yml with the ids that the running objects have.";
+    NameDiffers [Files] "Give the directory the name that laconic.yml has, or say under `moved:` that it was renamed.";
     NoUmbrellaMount [Files] "Set `kind-mount-root` before the cluster is made, and put volumes under it.";
     MountMissing [State Live] "Move the path under the umbrella mount; or consent to making the cluster anew.";
     ClusterRecreate [State Live] "Take the change back; or consent to making the cluster anew.";

@@ -10,10 +10,10 @@ use super::command::shell_words;
 use super::environment::siblings;
 use super::lower::Context;
 use super::pod::{anonymous_volume, memory_volume};
-use super::probe::probes;
+use super::probe::{probe_places, probes};
 use super::secret::{GENERATED, certificate_key};
 use super::security_context::security_context;
-use super::start_order::Stage;
+use super::start_order::{Stage, has_check};
 
 /// Where extra CA certificates are mounted.
 const CERTIFICATE_DIRECTORY: &str = "/etc/ssl/certs";
@@ -63,6 +63,10 @@ pub(super) fn container(
     }
     if matches!(stage, Stage::Sidecar { .. }) {
         object.insert("restartPolicy".to_owned(), "Always".into());
+        // That others wait for it is what makes it run before them and beside them.
+        let waiting = file.services.iter().flat_map(|other| &other.depends_on);
+        let waiting = waiting.map(|dependency| &dependency.service).find(|needed| needed.value == name);
+        places.extend(waiting.map(|needed| (format!("{path}.restartPolicy"), needed.place.clone())));
     }
     for (key, command) in [("command", &service.entrypoint), ("args", &service.command)] {
         if let Some(command) = command {
@@ -108,7 +112,9 @@ pub(super) fn container(
     // Nobody waits for a container of a Job to be ready, only for its end.
     if role != Role::Job || stage != Stage::Regular {
         for (member, probe) in probes(service, stage, route, context.naming.is_compose()) {
-            places.extend(service.healthcheck.as_ref().map(|it| (format!("{path}.{member}"), it.place.clone())));
+            let check = service.healthcheck.as_ref().filter(|_| context.naming.is_compose() && has_check(service));
+            let below = check.map(|check| probe_places(check, member)).unwrap_or_default();
+            places.extend(below.into_iter().map(|(below, place)| (format!("{path}.{below}"), place)));
             object.insert(member.to_owned(), probe);
         }
     }

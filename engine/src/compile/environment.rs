@@ -133,7 +133,7 @@ impl<'a> Variables<'a> {
     pub(super) fn environment(
         &self,
         service: &Service,
-        files: &[(String, String)],
+        files: &[(String, String, &Place)],
         siblings: &[&str],
     ) -> (Vec<Value>, Vec<(String, Place)>) {
         let is_compose = self.dialect == Dialect::Compose;
@@ -142,8 +142,8 @@ impl<'a> Variables<'a> {
             for variable in self.config.iter().filter(|variable| variable.is_secret) {
                 merged.set(&variable.name, self.value_of(variable), variable.place.as_ref());
             }
-            for (name, value) in files {
-                merged.set(name, escape_references(value).into(), None);
+            for (name, value, place) in files {
+                merged.set(name, escape_references(value).into(), Some(*place));
             }
         }
         for (name, value) in &service.environment {
@@ -175,6 +175,13 @@ impl<'a> Variables<'a> {
         let values = merged.into_iter().map(|entry| object! {"name" => entry.name, "value" => entry.value}).collect();
         (values, places)
     }
+}
+
+/// The paths of a service's `env_file`, variables replaced; relative ones are meant from the folder of its compose file.
+#[must_use]
+pub fn environment_file_paths(checked: &CheckedDeployment, service: &Service) -> Vec<String> {
+    let variables = Variables::new(checked);
+    service.env_files.iter().map(|file| variables.text(&file.path.value)).collect()
 }
 
 fn escape_references(text: &str) -> String {

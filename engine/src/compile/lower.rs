@@ -8,6 +8,7 @@ use crate::address::{Address, ResourceType};
 use crate::code::Code;
 use crate::compose::{ComposeFile, Service};
 use crate::finding::Finding;
+use crate::place::Place;
 use crate::resource::{Resource, Target};
 use crate::source::{SourceReader, join_path};
 use crate::spec::{DeployTo, read_config_env};
@@ -103,7 +104,7 @@ impl<'a> Context<'a> {
     }
 
     /// The variables of a service's `env_file`, which laconic-so ignores.
-    pub(super) fn env_files(&self, service: &Service) -> Vec<(String, String)> {
+    pub(super) fn env_files<'s>(&self, service: &'s Service) -> Vec<(String, String, &'s Place)> {
         if !self.naming.is_compose() {
             return Vec::new();
         }
@@ -112,12 +113,13 @@ impl<'a> Context<'a> {
             let path = join_path(&self.checked.compose_directory, &self.variables.text(&file.path.value));
             let Ok(bytes) = self.reader.read(&path) else { continue };
             let text = String::from_utf8_lossy(&bytes);
+            let place = &file.path.place;
             if file.is_raw {
-                variables.extend(raw_lines(&text));
+                variables.extend(raw_lines(&text).map(|(name, value)| (name, value, place)));
                 continue;
             }
             let (read, _) = read_config_env(&path.as_str().into(), &text);
-            variables.extend(read.variables.into_iter().map(|variable| (variable.name, variable.value)));
+            variables.extend(read.variables.into_iter().map(|variable| (variable.name, variable.value, place)));
         }
         variables
     }

@@ -31,6 +31,7 @@ pub mod input;
 pub mod kind_config;
 mod knob;
 pub mod lower;
+mod memlock_spec;
 pub mod naming;
 mod origin;
 mod places;
@@ -53,6 +54,7 @@ pub use check::{CheckOutcome, check, check_shared, host_path_volume_name};
 pub use cluster::{
     ClusterCompilation, ClusterInput, INGRESS_READY_PATCH, PlannedTenants, WishPlaces, compose_cluster, memlock_patch,
 };
+pub use environment::environment_file_paths;
 pub use hook::{HOOK_ANNOTATION, HookFile};
 pub use image::pushed_images;
 pub use input::{
@@ -60,6 +62,7 @@ pub use input::{
 };
 pub use kind_config::kind_config;
 pub use lower::lower;
+pub use memlock_spec::{MEMLOCK_SPEC_FILE, memlock_spec, wants_memlock_spec};
 pub use origin::{Origin, origin};
 pub use pod::HIGH_MEMLOCK;
 pub use shared::agree_on_clusters;

@@ -9,8 +9,9 @@ use super::check::host_path_volume_name;
 use super::container::CERTIFICATE_VOLUME;
 use super::lower::Context;
 use super::naming::member_path;
-use super::pod::anonymous_volume;
+use super::pod::{anonymous_volume, memory_volume};
 use super::secret::{CA_CERTIFICATES, GENERATED, certificate_key};
+use super::start_order::{Stage, start_order};
 
 /// Adds the places that a resource's fields have beside those it knows already.
 pub(super) fn complete(context: &Context<'_>, resource: &mut Resource) {
@@ -51,8 +52,11 @@ impl Places<'_, '_> {
         let Some((_, file)) = files.iter().find(|(pod, _)| pod == name) else { return };
         const POD: &str = "spec.template.spec";
         let is_compose = self.context.naming.is_compose();
+        let order = if is_compose { start_order(file) } else { Vec::new() };
         for service in &file.services {
-            let is_init = service.is_init && (!is_job || is_compose);
+            let runs_first =
+                |(other, stage): &(&Service, Stage)| std::ptr::eq(*other, service) && *stage != Stage::Regular;
+            let is_init = if is_compose { order.iter().any(runs_first) } else { service.is_init && !is_job };
             let list = if is_init { "initContainers" } else { "containers" };
             let path = format!("{POD}.{list}[{}]", service.name.value);
             self.container(&path, service);
@@ -96,6 +100,9 @@ impl Places<'_, '_> {
         for mount in &service.volumes {
             self.add(format!("{path}.volumeMounts[{}]", mount.target), Some(&mount.place));
         }
+        for mount in &service.memory_mounts {
+            self.add(format!("{path}.volumeMounts[{}]", mount.target), Some(&mount.place));
+        }
         for (index, file) in spec.ca_certificates.iter().enumerate() {
             let target = format!("/etc/ssl/certs/{}", certificate_key(index));
             self.add(format!("{path}.volumeMounts[{target}]"), Some(&file.place));
@@ -122,6 +129,14 @@ impl Places<'_, '_> {
                     VolumeSource::Named(_) => continue,
                 };
                 self.add(format!("{pod}.volumes[{name}]"), Some(&mount.place));
+            }
+        }
+        for service in &file.services {
+            for (index, mount) in service.memory_mounts.iter().enumerate() {
+                let volume = format!("{pod}.volumes[{}]", memory_volume(&service.name.value, index));
+                let size = mount.size.as_ref().map(|size| &size.place);
+                self.add(format!("{volume}.emptyDir.sizeLimit"), size);
+                self.add(volume, Some(&mount.place));
             }
         }
         let certificate = self.context.checked.spec.ca_certificates.first().map(|file| &file.place);

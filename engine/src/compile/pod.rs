@@ -78,14 +78,14 @@ pub(super) fn pod(context: &Context<'_>, file: &ComposeFile, is_job: bool) -> Po
         let has_ended = |service: &Service| {
             order.iter().any(|(other, stage)| *stage == Stage::Init && other.name.value == service.name.value)
         };
-        let (aliases, place) = host_aliases(file, &has_ended);
+        let below = |(path, place)| (format!("spec.template.spec.{path}"), place);
+        let (aliases, alias_places) = host_aliases(file, &has_ended);
         if !aliases.is_empty() {
             object.insert("hostAliases".to_owned(), aliases.into());
         }
-        places.extend(place.map(|place| ("spec.template.spec.hostAliases".to_owned(), place.clone())));
+        places.extend(alias_places.into_iter().map(below));
         let settings = pod_settings(file);
         object.extend(settings.members);
-        let below = |(path, place)| (format!("spec.template.spec.{path}"), place);
         places.extend(settings.places.into_iter().map(below));
     }
     let mut sources: Vec<String> = files.digest_sources;

@@ -11,6 +11,7 @@ use crate::compose::{
 };
 
 use super::start_order::Stage;
+use crate::place::Place;
 
 /// The most failures that the API lets a probe have: at one a second they are sixty-eight years.
 const NEVER: u32 = 0x7fff_ffff;
@@ -40,6 +41,25 @@ pub(super) fn probes(
         probes.push(("startupProbe", startup(check, &command)));
     }
     probes
+}
+
+/// Where the fields of a probe that comes of a `healthcheck` are written, below the container.
+pub(super) fn probe_places(check: &Healthcheck, member: &str) -> Vec<(String, Place)> {
+    let interval = check.interval.as_ref();
+    let (period, failures) = match member {
+        "startupProbe" => (check.start_interval.as_ref().or(interval), check.start_period.as_ref()),
+        _ => (interval, check.retries.as_ref()),
+    };
+    let fields = [
+        ("exec", None),
+        ("periodSeconds", period),
+        ("timeoutSeconds", check.timeout.as_ref()),
+        ("failureThreshold", failures),
+    ];
+    let fields = fields.map(|(field, said)| {
+        (format!("{member}.{field}"), said.map_or_else(|| check.place.clone(), |said| said.place.clone()))
+    });
+    std::iter::once((member.to_owned(), check.place.clone())).chain(fields).collect()
 }
 
 /// That something listens.

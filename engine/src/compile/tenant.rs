@@ -8,9 +8,7 @@ use crate::source::join_path;
 use crate::state::{ClusterWishes, Tenant};
 
 use super::lower::Context;
-
-/// The file whose rlimits `unlimited-memlock` gives to containers, in the deployment directory.
-pub const MEMLOCK_SPEC_FILE: &str = "high-memlock-spec.json";
+use super::memlock_spec::MEMLOCK_SPEC_FILE;
 
 /// The register entry, and where its wishes are written.
 pub(super) fn tenant(context: &Context<'_>, workloads: &[(&Resource, u32)]) -> (Tenant, BTreeMap<String, Place>) {

@@ -161,7 +161,8 @@ fn long_form(decoder: &mut Decoder, node: &Node<'_>) -> Vec<Port> {
     match parse_port(&short, &target.place) {
         Ok((ports, _)) => ports,
         Err(problem) => {
-            decoder.invalid(&target.place, format!("the port cannot be understood: {problem}"), None);
+            let help = "write `target: PORT`, with `published: PORT` and `protocol: udp` where they are wanted";
+            decoder.invalid(&target.place, format!("the port cannot be understood: {problem}"), Some(help));
             Vec::new()
         }
     }

@@ -122,7 +122,8 @@ fn long_form(decoder: &mut Decoder, node: &Node<'_>, dialect: Dialect) -> Option
         return None;
     };
     if !target.value.starts_with('/') {
-        decoder.invalid(&target.place, "the volume's path in the container must be absolute", None);
+        let help = "write `target: /path/in/container`";
+        decoder.invalid(&target.place, "the volume's path in the container must be absolute", Some(help));
         return None;
     }
     let source = match (kind.as_ref().map(|kind| kind.value.as_str()), source) {
@@ -138,7 +139,9 @@ fn long_form(decoder: &mut Decoder, node: &Node<'_>, dialect: Dialect) -> Option
         (Some("volume" | "tmpfs") | None, _) => VolumeSource::Anonymous,
         (Some(_), _) => {
             let place = kind.map_or_else(|| node.place.clone(), |kind| kind.place);
-            decoder.invalid(&place, "the volume's `type` must be `volume`, `bind` or `tmpfs`", None);
+            let help =
+                "write `type: volume` for data, `type: bind` for files of the stack, `type: tmpfs` for scratch space";
+            decoder.invalid(&place, "the volume's `type` must be `volume`, `bind` or `tmpfs`", Some(help));
             return None;
         }
     };

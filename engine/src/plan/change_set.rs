@@ -5,7 +5,7 @@
 //! sources, and what only follows from a change (digests on pod templates, everything on a cluster that is made anew) is
 //! left out. The substitution can be undone by whoever knows the values, so that two edits never look the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -67,6 +67,19 @@ pub fn change_set(judgement: &Judgement<'_>, changes: &[Change]) -> Vec<Intended
 #[must_use]
 pub fn change_id(mode: Mode, set: &[IntendedChange]) -> String {
     Digest::of(&json!({"mode": mode, "changes": set})).to_string().chars().take(SHOWN).collect()
+}
+
+/// The part of a change set that is about some deployments and about the cluster that is called `cluster`.
+#[must_use]
+pub fn part(set: &[IntendedChange], deployments: &BTreeSet<&str>, cluster: &str) -> Vec<IntendedChange> {
+    let cluster = format!("<cluster {cluster}>");
+    let is_part = |change: &&IntendedChange| {
+        let scope = change.address.split_once('.').map(|(_, rest)| rest).unwrap_or_default();
+        let name = scope.split('.').next().unwrap_or_default();
+        deployments.contains(name)
+            || scope.strip_prefix(&cluster).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    set.iter().filter(is_part).cloned().collect()
 }
 
 fn intended(

@@ -215,6 +215,7 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
         if judged.verdict.action == Action::Replace
             && judged.comparison.differences.iter().any(|one| one.path == "metadata.name")
             && address.resource_type == ResourceType::Deployment
+            && has_several_pods(judgement, address)
         {
             findings.push(
                 Finding::new(
@@ -222,7 +223,8 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                     format!("`{address}` is made anew under another name: a stack with several pods names each Deployment after its pod"),
                 )
                 .about(address.to_string())
-                .at_maybe(desired.place.as_ref()),
+                .at_maybe(desired.place.as_ref())
+                .help("to keep it as it is, deploy the new pod as a stack of its own"),
             );
         }
         let runs_again = address.resource_type == ResourceType::Job
@@ -238,6 +240,16 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             );
         }
     }
+}
+
+/// Whether a deployment has more pods than the one of an address: names change for other reasons too.
+fn has_several_pods(judgement: &Judgement<'_>, address: &Address) -> bool {
+    judgement.resources.iter().any(|(other, judged)| {
+        *other != address
+            && other.scope == address.scope
+            && other.resource_type == ResourceType::Deployment
+            && judged.item.desired.is_some()
+    })
 }
 
 fn interruption(judgement: &Judgement<'_>, address: &Address, judged: &Judged<'_>) -> Finding {

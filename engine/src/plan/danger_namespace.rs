@@ -4,58 +4,49 @@ use std::collections::BTreeSet;
 
 use crate::address::{ObjectKey, ResourceType};
 use crate::code::{Code, Severity};
-use crate::finding::{Consent, Finding};
+use crate::finding::Finding;
 use crate::plan::change::{Action, Reason};
 use crate::plan::danger_cluster::is_survivor_kind;
-use crate::plan::planner::Judgement;
+use crate::plan::planner::{Judged, Judgement};
+use crate::resource::Target;
 
-/// LAC302 for claims that nobody recorded, LAC213 for everything else that somebody may miss.
+/// LAC213, as a warning, for what somebody may miss. Claims are a question of their own, and so is what goes with a whole
+/// cluster.
 pub fn namespaces(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
+    let goes = |judged: &Judged<'_>| {
+        judged.verdict.action == Action::Delete && !matches!(judged.verdict.reason, Reason::ClusterDeleted { .. })
+    };
+    let going: Vec<(&Target, &str)> = judgement
+        .resources
+        .iter()
+        .filter(|(address, judged)| address.resource_type == ResourceType::Namespace && goes(judged))
+        .filter_map(|(_, judged)| Some((judged.item.target, &*judged.item.recorded?.key.name)))
+        .collect();
+    if going.is_empty() {
+        return;
+    }
     let recorded: BTreeSet<&ObjectKey> = judgement
         .input
         .states
         .values()
         .flat_map(|state| state.resources.values().map(|recorded| &recorded.key))
         .collect();
-    for (address, judged) in &judgement.resources {
-        // With a cluster everything on it goes, which is asked about by the cluster's name.
-        let goes = address.resource_type == ResourceType::Namespace
-            && judged.verdict.action == Action::Delete
-            && !matches!(judged.verdict.reason, Reason::ClusterDeleted { .. });
-        let Some(Ok(objects)) = judgement.input.world.get(judged.item.target).map(|seen| &seen.objects) else {
+    let is_missed = |key: &ObjectKey| {
+        is_survivor_kind(key.resource_type)
+            && key.resource_type != ResourceType::PersistentVolumeClaim
+            && !recorded.contains(key)
+    };
+    for (target, namespace) in going {
+        let Some(Ok(objects)) = judgement.input.world.get(target).map(|seen| &seen.objects) else { continue };
+        let others: Vec<&ObjectKey> =
+            objects.keys().filter(|key| *key.namespace == *namespace && is_missed(key)).collect();
+        if others.is_empty() {
             continue;
-        };
-        let Some(namespace) = judged.item.recorded.map(|recorded| &recorded.key.name).filter(|_| goes) else {
-            continue;
-        };
-        let unrecorded = objects.keys().filter(|key| {
-            key.namespace == *namespace && is_survivor_kind(key.resource_type) && !recorded.contains(key)
-        });
-        let (claims, others): (Vec<&ObjectKey>, Vec<&ObjectKey>) =
-            unrecorded.partition(|key| key.resource_type == ResourceType::PersistentVolumeClaim);
-        for claim in claims {
-            let name = format!("{}/{}", address.scope.name(), claim.name);
-            findings.push(
-                Finding::new(
-                    Code::DataLoss,
-                    format!(
-                        "the claim `{}`, which nobody recorded, is deleted with the namespace `{namespace}`",
-                        claim.name
-                    ),
-                )
-                .about(&name)
-                .help("its data goes too, unless its volume is one of the host")
-                .lifted_by(Consent::DataLoss(name)),
-            );
         }
-        if !others.is_empty() {
-            let count = others.len();
-            let noun = if count == 1 { "object goes" } else { "objects go" };
-            let text = format!("{count} {noun} with the namespace `{namespace}` that nobody recorded");
-            let finding =
-                Finding::new(Code::UnrecordedObjects, text).about(&**namespace).as_severity(Severity::Warning);
-            let lines = others.iter().take(10).map(|key| format!("{} {}", key.resource_type.kind(), key.name));
-            findings.push(lines.fold(finding, Finding::help));
-        }
+        let noun = if others.len() == 1 { "1 object goes".to_owned() } else { format!("{} objects go", others.len()) };
+        let text = format!("{noun} with the namespace `{namespace}` that nobody recorded");
+        let finding = Finding::new(Code::UnrecordedObjects, text).about(namespace).as_severity(Severity::Warning);
+        let lines = others.iter().take(10).map(|key| format!("{} {}", key.resource_type.kind(), key.name));
+        findings.push(lines.fold(finding, Finding::help));
     }
 }

@@ -13,6 +13,7 @@ pub mod danger;
 pub mod danger_bytes;
 pub mod danger_cluster;
 pub mod danger_dry_run;
+pub mod danger_identity;
 pub mod danger_namespace;
 pub mod danger_ownership;
 pub mod danger_unseen;

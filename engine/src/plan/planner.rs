@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Address, ResourceType, Scope};
-use crate::code::Severity;
 use crate::finding::Finding;
 use crate::plan::adoption::{kept_namespaces, unwanted};
 use crate::plan::cascade::cascade;
@@ -18,6 +17,7 @@ use crate::plan::survey::{
 use crate::plan::{Mode, PlanInput, Requirements, stop, target};
 use crate::resource::{Observed, Resource, Target, UnknownReason};
 use crate::state::{State, Status};
+use crate::suppression::Suppressions;
 use crate::value::Digest;
 
 /// What was found out about one resource.
@@ -357,10 +357,12 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     }
     findings.extend(crate::plan::danger::dangers(judgement, &forecast, &blast_radius, &recreates));
     findings.extend(crate::plan::danger_dry_run::dry_runs(judgement, &changes));
+    crate::plan::danger_identity::judge(input, &mut findings);
     target::left_out(judgement, &mut findings);
-    stop::lift_what_flags_name(judgement, &forecast, &mut findings);
+    stop::lift_what_flags_name(judgement, &mut findings);
     crate::plan::danger_bytes::count_nodes(judgement, &mut findings);
-    suppress(input, &mut findings);
+    let suppressions = Suppressions::new(&input.deployments, &input.suppressed);
+    findings.retain(|finding| suppressions.reason(finding).is_none());
     findings.sort_by(|left, right| {
         (std::cmp::Reverse(left.severity), left.code, &left.subject, &left.place, &left.message).cmp(&(
             std::cmp::Reverse(right.severity),
@@ -421,22 +423,6 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
     plan.id = crate::plan::identify::plan_id(&plan);
     plan.change_id = crate::plan::change_set::change_id(plan.mode, &plan.change_set);
     plan
-}
-
-/// Suppressed codes are not reported; refusals, consents and errors are never suppressed.
-fn suppress(input: &PlanInput, findings: &mut Vec<Finding>) {
-    let codes: BTreeSet<&str> = input
-        .deployments
-        .iter()
-        .flat_map(|deployment| deployment.suppressed.keys())
-        .chain(input.suppressed.keys())
-        .map(String::as_str)
-        .collect();
-    if !codes.is_empty() {
-        findings.retain(|finding| {
-            finding.severity > Severity::Warning || !codes.contains(finding.code.to_string().as_str())
-        });
-    }
 }
 
 fn state_references(judgement: &Judgement<'_>) -> Vec<StateReference> {

@@ -10,7 +10,6 @@ use crate::code::{Code, Severity};
 use crate::compile::HOOK_ANNOTATION;
 use crate::finding::{Consent, Finding};
 use crate::plan::decide::ClusterFate;
-use crate::plan::document::VolumeForecast;
 use crate::plan::fate::{Bytes, Happening, is_left};
 use crate::plan::forecast::of_tenant;
 use crate::plan::locate::{Look, locate};
@@ -269,7 +268,7 @@ pub fn is_kept_outside(input: &PlanInput, recorded: Option<&Recorded>) -> bool {
 /// Takes the question out of findings whose consent is a flag that was given: the flag that names the thing.
 ///
 /// Objects on the cluster that nobody recorded are not named by any of them: then the cluster needs its full consent.
-pub fn lift_what_flags_name(judgement: &Judgement<'_>, forecast: &[VolumeForecast], findings: &mut [Finding]) {
+pub fn lift_what_flags_name(judgement: &Judgement<'_>, findings: &mut [Finding]) {
     let input = judgement.input;
     if input.mode != Mode::Stop {
         return;
@@ -283,12 +282,10 @@ pub fn lift_what_flags_name(judgement: &Judgement<'_>, forecast: &[VolumeForecas
         let deployment = name.split('/').next().unwrap_or_default();
         input.deployments.iter().any(|one| one.name == deployment)
     };
-    // A claim that nobody recorded is no volume of the deployment.
-    let is_forecast = |name: &str| forecast.iter().any(|one| *name == format!("{}/{}", one.deployment, one.volume));
     for finding in findings {
         let is_named = match (&finding.consent, finding.code) {
             (Some(Consent::DataLoss(name)), Code::DataLoss | Code::DataLeftBehind | Code::VolumeRenamed) => {
-                input.stop.delete_volumes && is_own(name) && is_forecast(name)
+                input.stop.delete_volumes && is_own(name)
             }
             (Some(Consent::ClusterDelete(_)), Code::ClusterDelete) => {
                 input.stop.delete_cluster && !unrecorded.contains(&finding.subject)

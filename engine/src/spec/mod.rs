@@ -1,5 +1,6 @@
 //! The files that describe a deployment: spec.yml, stack.yml, deployment.yml, config.env.
 
+mod compute_identity;
 pub mod model;
 mod network;
 mod read_config_env;
@@ -18,6 +19,7 @@ pub mod schema;
 #[cfg(test)]
 mod tests;
 
+pub use compute_identity::{compute_identity, is_older_directory};
 pub use model::{
     DeployTo, DeploymentFile, Dialect, ExternalService, ExternalServiceKind, Hook, HookPhase, HttpProxy, KeyValue,
     Located, RegistryCredentials, ResourceAmounts, ResourceBlock, Resources, Route, Scalar, ScalarKind, Security,
@@ -25,7 +27,7 @@ pub use model::{
 };
 pub use read_config_env::{ConfigEnv, read_config_env};
 pub use read_deployment::read_deployment_file;
-pub use read_repository::read_repository;
+pub use read_repository::{password, read_repository};
 pub use read_spec::read_spec;
 pub use read_stack::{REPOSITORIES, read_stack};
 pub use repository::{PinnedStack, Policy, Repository, RepositoryCluster, RepositoryDeployment, StackReference};

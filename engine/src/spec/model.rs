@@ -349,4 +349,6 @@ pub struct DeploymentFile {
     pub stack_source: Option<String>,
     /// `spec-source`.
     pub spec_source: Option<String>,
+    /// Whether there is no such file and the ids were computed, as laconic-so did for directories from before it existed.
+    pub is_computed: bool,
 }

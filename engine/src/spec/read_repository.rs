@@ -8,6 +8,7 @@ use super::repository::{PinnedStack, Policy, Repository, RepositoryCluster, Repo
 use super::schema::{CLUSTER, DEPLOYMENT, Key, LACONIC_TABLE, POLICY, STACK, STATE};
 use super::{Dialect, Located, required_version};
 use crate::code::{Code, Severity};
+use crate::finding::Finding;
 use crate::place::Place;
 use crate::source::normalize_path;
 use crate::yaml::{Decoder, Node, NodeKind, nearest};
@@ -18,7 +19,7 @@ fn names(table: &[Key]) -> Vec<&'static str> {
 
 /// Reads laconic.yml. Everything that is wrong with it is reported at once; what is right is read all the same.
 #[must_use]
-pub fn read_repository(file: &Arc<str>, text: &str) -> (Repository, Vec<crate::finding::Finding>) {
+pub fn read_repository(file: &Arc<str>, text: &str) -> (Repository, Vec<Finding>) {
     let mut repository = Repository { file: Arc::clone(file), ..Repository::default() };
     let (node, findings) = crate::yaml::parse(file, text);
     let mut decoder = Decoder::new(findings);
@@ -103,7 +104,7 @@ fn read_dialect(decoder: &mut Decoder, node: &Node<'_>) -> Option<Located<Dialec
     let word = decoder.string("dialect", node)?;
     let dialect = [Dialect::Compose, Dialect::LaconicSo].into_iter().find(|dialect| dialect.word() == word.value);
     if dialect.is_none() {
-        decoder.invalid(&word.place, "`dialect` must be `compose` or `laconic-so`", None);
+        decoder.invalid(&word.place, "`dialect` must be `compose` or `laconic-so`", Some("write one of the two"));
     }
     dialect.map(|dialect| Located::new(dialect, word.place))
 }
@@ -116,7 +117,7 @@ fn stack_reference(decoder: &mut Decoder, node: &Node<'_>) -> Option<StackRefere
     let before = decoder.findings.len();
     for (key, value) in decoder.entries("stack", node) {
         match key.text().unwrap_or_default() {
-            "repo" => repo = decoder.required_string("repo", value).filter(|repo| !repo.value.is_empty()),
+            "repo" => repo = address(decoder, value),
             "rev" => rev = revision(decoder, value),
             "path" => path = folder(decoder, value),
             _ => decoder.unknown_key(key, &names(STACK)),
@@ -130,6 +131,31 @@ fn stack_reference(decoder: &mut Decoder, node: &Node<'_>) -> Option<StackRefere
         return None;
     };
     Some(StackReference::Pinned(PinnedStack { repo, rev, path }))
+}
+
+/// An address without a password in it: everybody who reads the file would know it.
+fn address(decoder: &mut Decoder, node: &Node<'_>) -> Option<Located<String>> {
+    let repo = decoder.required_string("repo", node).filter(|repo| !repo.value.is_empty())?;
+    if password(&repo.value).is_none() {
+        return Some(repo);
+    }
+    decoder.findings.push(
+        Finding::new(Code::LiteralSecret, "the address of the repository holds a password")
+            .at(&repo.place)
+            .help("take it out and revoke it; git asks its credential helpers, or write the address for SSH"),
+    );
+    None
+}
+
+/// The password in an address, `scheme://user:password@host/path`: where it begins and ends.
+#[must_use]
+pub fn password(address: &str) -> Option<(usize, usize)> {
+    let begin = address.find("://")? + 3;
+    let rest = address.get(begin..)?;
+    let host = rest.split('/').next().unwrap_or(rest);
+    let end = host.rfind('@')?;
+    let colon = host.get(..end)?.find(':')?;
+    (colon + 1 < end).then_some((begin + colon + 1, begin + end))
 }
 
 /// A revision that git cannot take for an option.
@@ -252,7 +278,7 @@ fn shared_directories(decoder: &mut Decoder, repository: &Repository) {
             continue;
         };
         decoder.findings.push(
-            crate::finding::Finding::new(
+            Finding::new(
                 Code::InvalidYaml,
                 format!("{other} and {name} have one deployment directory, `{}`", directory.value),
             )
@@ -271,7 +297,7 @@ fn contradictions(decoder: &mut Decoder, repository: &Repository) {
             continue;
         };
         decoder.findings.push(
-            crate::finding::Finding::new(Code::InvalidYaml, format!("`{word}` is an error and suppressed at once"))
+            Finding::new(Code::InvalidYaml, format!("`{word}` is an error and suppressed at once"))
                 .at(&suppressed.place)
                 .label(place, "an error here")
                 .help("remove one of the two"),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Located, Stack};
-use crate::code::Code;
+use crate::code::{Code, Severity};
 use crate::finding::Finding;
+use crate::place::Place;
 use crate::source::join_path;
 use crate::yaml::{Decoder, Node, NodeKind};
 
@@ -18,7 +19,15 @@ pub fn read_stack(file: &Arc<str>, name: &str, text: &str) -> (Stack, Vec<Findin
     let mut stack = Stack { file: Arc::clone(file), name: name.to_owned(), ..Stack::default() };
     let (node, findings) = crate::yaml::parse(file, text);
     let mut decoder = Decoder::new(findings);
-    let Some(node) = node else { return (stack, decoder.findings) };
+    let Some(node) = node else {
+        if decoder.findings.is_empty() {
+            let message = "the stack is empty: it has neither pods nor jobs, and nothing runs";
+            let help = "list its compose files: `pods: [NAME]` for `docker-compose-NAME.yml`";
+            let finding = Finding::new(Code::InvalidYaml, message).at(&Place::new(file, 1, 1, 1)).help(help);
+            decoder.findings.push(finding.as_severity(Severity::Warning));
+        }
+        return (stack, decoder.findings);
+    };
     for (key, value) in decoder.entries("stack.yml", &node) {
         match key.text().unwrap_or_default() {
             "pods" => {

@@ -99,7 +99,7 @@ suppress: {LAC202: no, LAC503: fine}
             "LAC102 4 unknown key `spce` (did you mean `spec`?)",
             "LAC101 4 deployment `shop` has no `spec` (add `spec: PATH`, relative to laconic.yml)",
             "LAC101 7 `rev` is no revision (write a commit or a tag)",
-            "LAC101 10 `dialect` must be `compose` or `laconic-so`",
+            "LAC101 10 `dialect` must be `compose` or `laconic-so` (write one of the two)",
             "LAC101 12 `kind-mount-root` must be an absolute path (write the full path, such as `/srv/kind`; `~` and variables are not expanded)",
             "LAC102 12 unknown key `node-image` (remove the key: nothing reads it)",
             "LAC101 13 the state backend `s3` is not there yet: only `local` is (write `backend: local`, or leave `state:` out)",

@@ -136,7 +136,11 @@ impl Rescue for DockerHost {
         target: &'a Target,
         namespaces: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<(ObjectKey, Value)>, EnactError>> {
-        async move { rescue::secrets(&*self.server_of(target).await?, namespaces).await }.boxed()
+        async move {
+            self.server_of(target).await?;
+            self.kubernetes.secrets(target, namespaces).await
+        }
+        .boxed()
     }
 
     fn export<'a>(
@@ -144,7 +148,11 @@ impl Rescue for DockerHost {
         target: &'a Target,
         namespaces: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<(ObjectKey, Value)>, EnactError>> {
-        async move { rescue::export(&*self.server_of(target).await?, namespaces).await }.boxed()
+        async move {
+            self.server_of(target).await?;
+            self.kubernetes.export(target, namespaces).await
+        }
+        .boxed()
     }
 
     fn restore<'a>(
@@ -153,7 +161,11 @@ impl Rescue for DockerHost {
         key: &'a ObjectKey,
         object: &'a Value,
     ) -> BoxFuture<'a, Result<(), EnactError>> {
-        async move { rescue::restore(&*self.server_of(target).await?, key, object).await }.boxed()
+        async move {
+            self.server_of(target).await?;
+            self.kubernetes.restore(target, key, object).await
+        }
+        .boxed()
     }
 
     fn scale<'a>(
@@ -162,11 +174,19 @@ impl Rescue for DockerHost {
         workload: &'a ObjectKey,
         replicas: u32,
     ) -> BoxFuture<'a, Result<(), EnactError>> {
-        async move { rescue::scale(&*self.server_of(target).await?, workload, replicas).await }.boxed()
+        async move {
+            self.server_of(target).await?;
+            self.kubernetes.scale(target, workload, replicas).await
+        }
+        .boxed()
     }
 
     fn running<'a>(&'a self, target: &'a Target, workload: &'a ObjectKey) -> BoxFuture<'a, Result<u32, EnactError>> {
-        async move { rescue::running(&*self.server_of(target).await?, workload).await }.boxed()
+        async move {
+            self.server_of(target).await?;
+            self.kubernetes.running(target, workload).await
+        }
+        .boxed()
     }
 
     fn read_volume<'a>(

@@ -1,10 +1,14 @@
 //! What a recreate takes out of an API server and puts back: Secrets, objects that nobody recorded, how many pods run.
 
+use futures::future::{BoxFuture, FutureExt as _, ready};
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::EnactError;
+use laconic_engine::apply::rescue::{Rescue, Sink, Source};
 use laconic_engine::export::{SELECTED_NODE, exported};
+use laconic_engine::resource::Target;
 use serde_json::{Value, json};
 
+use super::KubernetesProvider;
 use super::list::{Selection, list};
 use super::path;
 use super::request::RequestError;
@@ -16,7 +20,7 @@ const RESTORER: &str = "laconic-restore";
 type Objects = Vec<(ObjectKey, Value)>;
 
 /// Every Secret of those namespaces with its values.
-pub(crate) async fn secrets(server: &Server, namespaces: &[String]) -> Result<Objects, EnactError> {
+async fn secrets(server: &Server, namespaces: &[String]) -> Result<Objects, EnactError> {
     let mut found = Objects::new();
     for namespace in namespaces {
         found.extend(of_namespace(server, ResourceType::Secret, namespace).await?);
@@ -31,7 +35,7 @@ async fn of_namespace(server: &Server, kind: ResourceType, namespace: &str) -> R
 }
 
 /// Everything else of those namespaces that somebody made, ready to be made again.
-pub(crate) async fn export(server: &Server, namespaces: &[String]) -> Result<Objects, EnactError> {
+async fn export(server: &Server, namespaces: &[String]) -> Result<Objects, EnactError> {
     let mut found = Objects::new();
     for namespace in namespaces {
         let key = ObjectKey::new(ResourceType::Namespace, "", namespace);
@@ -55,7 +59,7 @@ pub(crate) async fn export(server: &Server, namespaces: &[String]) -> Result<Obj
 }
 
 /// Makes an object; one that is there is left as it is.
-pub(crate) async fn restore(server: &Server, key: &ObjectKey, object: &Value) -> Result<(), EnactError> {
+async fn restore(server: &Server, key: &ObjectKey, object: &Value) -> Result<(), EnactError> {
     let path = format!("{}?fieldManager={RESTORER}", path::collection(key.resource_type, &key.namespace));
     match server.post(&path, object).await {
         Ok(_) => Ok(()),
@@ -65,7 +69,7 @@ pub(crate) async fn restore(server: &Server, key: &ObjectKey, object: &Value) ->
 }
 
 /// Has a workload run that many pods.
-pub(crate) async fn scale(server: &Server, workload: &ObjectKey, replicas: u32) -> Result<(), EnactError> {
+async fn scale(server: &Server, workload: &ObjectKey, replicas: u32) -> Result<(), EnactError> {
     let patch = json!([{"op": "add", "path": "/spec/replicas", "value": replicas}]);
     let path = format!("{}?fieldManager={}", path::object(workload), super::MANAGER);
     match server.patch(&path, PatchForm::Json, &patch).await {
@@ -76,7 +80,7 @@ pub(crate) async fn scale(server: &Server, workload: &ObjectKey, replicas: u32) 
 }
 
 /// How many pods of a workload have not ended, those on their way out too.
-pub(crate) async fn running(server: &Server, workload: &ObjectKey) -> Result<u32, EnactError> {
+async fn running(server: &Server, workload: &ObjectKey) -> Result<u32, EnactError> {
     let object = match server.get(&path::object(workload)).await {
         Ok(object) => object,
         Err(error) if error.is_not_found() => return Ok(0),
@@ -119,4 +123,67 @@ pub(crate) async fn select_node(server: &Server, claim: &ObjectKey, node: &str) 
     let path = format!("{}?fieldManager={RESTORER}&force=true", path::object(claim));
     server.patch(&path, PatchForm::Apply, &object).await?;
     Ok(())
+}
+
+/// Objects only: where the volumes of a remote cluster are is its own affair, and nobody here makes it anew.
+impl Rescue for KubernetesProvider {
+    fn secrets<'a>(
+        &'a self,
+        target: &'a Target,
+        namespaces: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<(ObjectKey, Value)>, EnactError>> {
+        async move { secrets(&*self.server(target).await?, namespaces).await }.boxed()
+    }
+
+    fn export<'a>(
+        &'a self,
+        target: &'a Target,
+        namespaces: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<(ObjectKey, Value)>, EnactError>> {
+        async move { export(&*self.server(target).await?, namespaces).await }.boxed()
+    }
+
+    fn restore<'a>(
+        &'a self,
+        target: &'a Target,
+        key: &'a ObjectKey,
+        object: &'a Value,
+    ) -> BoxFuture<'a, Result<(), EnactError>> {
+        async move { restore(&*self.server(target).await?, key, object).await }.boxed()
+    }
+
+    fn scale<'a>(
+        &'a self,
+        target: &'a Target,
+        workload: &'a ObjectKey,
+        replicas: u32,
+    ) -> BoxFuture<'a, Result<(), EnactError>> {
+        async move { scale(&*self.server(target).await?, workload, replicas).await }.boxed()
+    }
+
+    fn running<'a>(&'a self, target: &'a Target, workload: &'a ObjectKey) -> BoxFuture<'a, Result<u32, EnactError>> {
+        async move { running(&*self.server(target).await?, workload).await }.boxed()
+    }
+
+    fn read_volume<'a>(
+        &'a self,
+        _: &'a Target,
+        claim: &'a ObjectKey,
+        _: Sink<'a>,
+    ) -> BoxFuture<'a, Result<(), EnactError>> {
+        ready(Err(no_node(claim))).boxed()
+    }
+
+    fn write_volume<'a>(
+        &'a self,
+        _: &'a Target,
+        claim: &'a ObjectKey,
+        _: Source<'a>,
+    ) -> BoxFuture<'a, Result<(), EnactError>> {
+        ready(Err(no_node(claim))).boxed()
+    }
+}
+
+fn no_node(claim: &ObjectKey) -> EnactError {
+    EnactError::Refused(format!("the volume of {} is in no kind node", claim.name))
 }

@@ -58,6 +58,10 @@ fn lay(from: &Path, to: &Path, host: &str) {
                 fs::create_dir_all(link.parent().unwrap()).unwrap();
                 std::os::unix::fs::symlink(target, link).unwrap();
             }
+        } else if name == "absent.txt" {
+            for name in fs::read_to_string(&path).unwrap().lines() {
+                fs::remove_file(to.join(name)).unwrap();
+            }
         } else if name != "expected.txt" {
             fs::write(to.join(name), fs::read_to_string(&path).unwrap().replace("${HOST}", host)).unwrap();
         }
@@ -88,7 +92,10 @@ pub fn run(fixture: &Path, more: &[&str]) -> Ran {
     let deployments: Vec<String> =
         subfolders(fixture).into_iter().filter(|name| fixture.join(name).join("spec.yml").is_file()).collect();
     let mut arguments: Vec<String> = vec!["validate".to_owned(), "--color".to_owned(), "never".to_owned()];
-    let here = if fixture.join("stack").is_dir() {
+    let here = if fixture.join("laconic.yml").is_file() {
+        lay(fixture, &host.join("repository"), &host_text);
+        host.join("repository")
+    } else if fixture.join("stack").is_dir() {
         arguments.extend(["--spec-file".to_owned(), "spec.yml".to_owned()]);
         lay(fixture, &host.join("web"), &host_text);
         host.join("web")
@@ -116,8 +123,22 @@ pub fn run(fixture: &Path, more: &[&str]) -> Ran {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let text = |bytes: Vec<u8>| without_host(&String::from_utf8(bytes).unwrap(), &host_text);
+    let text = |bytes: Vec<u8>| without_computed_ids(&without_host(&String::from_utf8(bytes).unwrap(), &host_text));
     Ran { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap_or(-1) }
+}
+
+/// The text without ids that were computed from the path of the temporary folder.
+fn without_computed_ids(text: &str) -> String {
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("laconic-").map(|at| at + "laconic-".len()) {
+        let (before, after) = rest.split_at(at);
+        result.push_str(before);
+        let digits = after.bytes().take_while(u8::is_ascii_hexdigit).count();
+        rest = if digits == 16 { &after[16..] } else { after };
+        result.push_str(if digits == 16 { "(computed)" } else { "" });
+    }
+    result + rest
 }
 
 /// The text without the temporary folder; the marks below a line that names it are as long as if it were `/place`.

@@ -29,7 +29,9 @@ pub fn run(session: &Session, arguments: &ExecArgs) -> Result<Exit> {
     for pod in &pods {
         for container in &pod.containers {
             known.push(container.name.clone());
-            if wanted(&container.name) && container.ready {
+            // One that is not ready yet is the very one to look into.
+            let runs = container.ready || (container.reason.is_empty() && !container.id.is_empty());
+            if wanted(&container.name) && runs {
                 let place = ContainerPlace { node: pod.node.clone(), container: container.id.clone() };
                 found.get_or_insert_with(|| (pod.name.clone(), place));
             }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::super::hook::hook_files;
 use super::super::input::{CheckedDeployment, ConfigVariable, DeploymentSource, Layout, SharedCluster};
 use super::{config, hook, shared};
-use crate::code::Code;
+use crate::code::{Code, Severity};
 use crate::compose::{ComposeFile, parse_port, read_compose_with};
 use crate::finding::Finding;
 use crate::place::Place;
 use crate::source::{SourceEntry, SourceError, SourceReader, join_path, normalize_path};
 use crate::spec::{
-    DeploymentFile, Dialect, Located, Spec, Stack, read_config_env, read_deployment_file, read_spec, read_stack,
+    DeploymentFile, Dialect, Located, Spec, Stack, compute_identity, is_older_directory, read_config_env,
+    read_deployment_file, read_spec, read_stack,
 };
 use crate::value::Digest;
 
@@ -110,6 +111,9 @@ impl<'a> Loader<'a> {
         let stack = self.stack(source, spec.as_ref(), &folders);
         let (identity, identity_is_placeholder) = self.identity(source, spec.as_ref());
         let (spec, stack, identity) = (spec?, stack?, identity?);
+        if identity.is_computed {
+            self.findings.push(computed_identity(source, &spec, &identity));
+        }
         let is_directory = source.layout == Layout::Directory;
         self.pods_folder.clone_from(&folders.compose);
         let (config, generated) = self.config(&spec, &identity, source);
@@ -201,9 +205,9 @@ impl<'a> Loader<'a> {
                 };
                 (Some(identity), true)
             }
+            Layout::Directory if is_older_directory(self.reader) => (Some(compute_identity(&source.directory)), false),
             Layout::Directory => {
-                let help = "restore it from a backup, or make the directory with `laconic deploy create`; directories \
-                            from before it existed need one with the `cluster-id` of their running objects";
+                let help = "restore it from a backup, or make the directory with `laconic deploy create`";
                 let Some((file, text)) = self.text("deployment.yml", None, help) else { return (None, false) };
                 let (identity, findings) = read_deployment_file(&file, &text);
                 self.findings.extend(findings);
@@ -371,6 +375,21 @@ impl<'a> Loader<'a> {
             }
         }
     }
+}
+
+/// What there is to say of a directory without deployment.yml. A plan that finds the id recorded or live takes it back.
+fn computed_identity(source: &DeploymentSource, spec: &Spec, identity: &DeploymentFile) -> Finding {
+    let (id, directory) = (&identity.deployment_id, &source.directory);
+    let place = spec.stack.as_ref().map(|stack| &stack.place).or(spec.deploy_to.as_ref().map(|word| &word.place));
+    Finding::new(
+        Code::ComputedIdentity,
+        format!("there is no deployment.yml: as laconic-so did, the ids are computed from {directory}: `{id}`"),
+    )
+    .about(&source.name)
+    .at_maybe(place)
+    .as_severity(Severity::Warning)
+    .help(format!("if the running objects carry the label app={id}, pin it: write deployment.yml with the two lines `cluster-id: {id}` and `deployment-id: {id}`"))
+    .help("if they carry another (the directory was moved since, or named by a path with symbolic links), write that one: deployment.yml counts more")
 }
 
 fn base_name(path: &str) -> String {
