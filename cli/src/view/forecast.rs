@@ -165,7 +165,7 @@ pub fn reason(reason: &VolumeReason) -> String {
         VolumeReason::ClaimDeleted => "its claim is deleted, and the bytes with it".to_owned(),
         VolumeReason::PathChanged(path) => format!("the spec names {} now", clean(path)),
         VolumeReason::Rescued => "rescued: the vault keeps its bytes while the cluster is made anew".to_owned(),
-        VolumeReason::MountsUnknown => "the mounts of the running cluster are not known".to_owned(),
+        VolumeReason::MountsUnknown => "where its bytes are could not be seen".to_owned(),
         VolumeReason::ReclaimUnknown => "the reclaim policy of its volume is not known".to_owned(),
         VolumeReason::DriverUnknown => "a driver on the cluster keeps it, nobody here knows where".to_owned(),
         VolumeReason::UnlinkedDiesWithNode => {

@@ -1,6 +1,6 @@
 //! Bytes that are not where they seem to be, or not only one deployment's: LAC306, 309, 310, 311.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -161,22 +161,15 @@ fn mounts(workload: &Live, claim: &str) -> bool {
     volumes.into_iter().flatten().any(named)
 }
 
-/// Claims of other deployments in a namespace that goes. One that is nobody's needs a consent (LAC302), no refusal.
+/// Claims of others in a namespace that goes.
 fn claims_of_others(judgement: &Judgement<'_>, address: &Address, judged: &Judged<'_>) -> Vec<(String, String)> {
     let Some(namespace) = judged.item.recorded.map(|recorded| recorded.key.name.clone()) else { return Vec::new() };
-    let target = judged.item.target;
-    let others: BTreeMap<&str, &str> = registers(judgement.input)
-        .into_iter()
-        .filter(|(one, _)| *one == target)
-        .flat_map(|(_, register)| &register.tenants)
-        .filter(|(name, _)| *name != address.scope.name())
-        .map(|(name, tenant)| (tenant.deployment_id.as_str(), name.as_str()))
-        .collect();
+    let (target, own) = (judged.item.target, own_keys(judgement, &address.scope));
     objects(judgement, target)
         .filter(|(key, _)| key.resource_type == ResourceType::PersistentVolumeClaim && key.namespace == namespace)
-        .filter_map(|(key, live)| {
-            let user = others.get(live.attributes["metadata"]["labels"]["app"].as_str()?)?;
-            Some((format!("{}/{}", key.namespace, key.name), format!("it is `{user}`'s: its namespace goes")))
+        .filter(|(key, _)| !own.contains(key))
+        .map(|(key, _)| {
+            (format!("{}/{}", key.namespace, key.name), "nobody recorded whose it is: its namespace goes".to_owned())
         })
         .collect()
 }

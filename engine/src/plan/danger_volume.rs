@@ -59,7 +59,7 @@ pub fn volumes(judgement: &Judgement<'_>, forecast: &[VolumeForecast], findings:
                         "the reclaim policy of what its claim is bound to could not be read"
                     }
                     VolumeReason::DriverUnknown => "a driver on the cluster keeps it, nobody here knows where",
-                    _ => "the mounts of the running cluster could not be inspected",
+                    _ => "where its bytes are could not be seen",
                 };
                 let message = format!("whether the data of `{name}` is lost is not known: {why}");
                 let finding = Finding::new(Code::DataLoss, message).about(&name).at_maybe(place);

@@ -119,7 +119,7 @@ pub fn locate(look: &Look<'_>, sought: &Sought<'_>) -> Located {
     let (whereabouts, nominal) = match behind {
         Behind::Nothing => (Whereabouts::Nowhere, None),
         Behind::Gone => (Whereabouts::Gone, Some(VolumeStorage::Overlay)),
-        Behind::Registered(storage) => (registered(look, &storage), Some(storage)),
+        Behind::Registered(storage) => (registered(look, &storage, was_asked && seen.is_none()), Some(storage)),
         Behind::Volume(Described { path: None, .. }) => (Whereabouts::Provisioned, Some(VolumeStorage::Provisioned)),
         Behind::Volume(Described { path: Some(path), .. }) => match target {
             Target::Kubernetes(_) => (Whereabouts::Host(path.clone()), Some(VolumeStorage::Host(path))),
@@ -217,13 +217,15 @@ fn describe(volume: &Value) -> Described {
 }
 
 /// Where the register says that the bytes are, as far as the running cluster does not contradict it.
-fn registered(look: &Look<'_>, storage: &VolumeStorage) -> Whereabouts {
+fn registered(look: &Look<'_>, storage: &VolumeStorage, is_blind: bool) -> Whereabouts {
     let in_node = || if look.is_gone() { Whereabouts::Gone } else { Whereabouts::Node(String::new()) };
     match storage {
         VolumeStorage::Provisioned => Whereabouts::Provisioned,
         VolumeStorage::Overlay => in_node(),
         VolumeStorage::Host(path) => match (look.target, mounts(look)) {
             (Target::Kind(_), Mounts::Unknown) => Whereabouts::Unknown,
+            // A symbolic link on the path may lead anywhere.
+            (Target::Kind(_), _) if is_blind && !look.is_gone() => Whereabouts::Unknown,
             // The register names the place that the spec asked for. Under no mount the bytes never got there.
             (Target::Kind(_), Mounts::Known(mounts)) if !mounts.iter().any(|(_, host)| is_under(path, host)) => {
                 in_node()
