@@ -50,7 +50,6 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::StateDamaged, "cli/tests/doctor.rs"),
     (Code::PlanStale, "tests/scenarios/lifecycle.out"),
     (Code::ClusterRecreate, "tests/scenarios/dangers.out"),
-    (Code::DataLeftBehind, "tests/scenarios/dangers.out"),
     (Code::ClaimShrinks, "tests/scenarios/dangers.out"),
     (Code::VolumeReleased, "tests/scenarios/dangers.out"),
     (Code::PodRenamed, "tests/scenarios/dangers.out"),
