@@ -42,7 +42,8 @@ fn from_apply_to_destroy() {
     // Nobody provisions volumes here: a claim that leaves the choice of its volume to the cluster finds this one.
     let volume = json!({
         "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "for-scratch"},
-        "spec": {"capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/srv/scratch"}},
+        "spec": {"capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/srv/scratch"},
+            "persistentVolumeReclaimPolicy": "Delete"},
     });
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, volume.to_string()).unwrap();
