@@ -79,6 +79,25 @@ impl Process {
         }
     }
 
+    /// Stops the process where it is, and waits until none of its threads runs any more: a busy one hears the signal late.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+        let deadline = Instant::now() + GRACE;
+        while !self.is_still() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn is_still(&self) -> bool {
+        let is_stopped = |thread: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // The state stands behind the name, which is in parentheses.
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        };
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        threads.is_ok_and(|mut threads| threads.all(|thread| thread.is_ok_and(is_stopped)))
+    }
+
     /// Asks the process to end, without waiting.
     pub(crate) fn ask_to_end(&mut self) {
         if self.exited().is_none() {

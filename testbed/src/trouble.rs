@@ -10,7 +10,7 @@ use crate::{ApiServer, TestbedError};
 impl ApiServer {
     /// The server hangs: connections are accepted by the kernel, and nobody answers. Until [`ApiServer::resume`].
     pub fn pause(&mut self) {
-        self.kube_apiserver.iter().for_each(|process| process.signal(Signal::STOP));
+        self.kube_apiserver.iter().for_each(crate::process::Process::pause);
     }
 
     /// Ends [`ApiServer::pause`].
