@@ -388,6 +388,14 @@ impl World {
             Happens::ClaimsDeleted { tenant } | Happens::NamespaceDeleted { tenant } => {
                 let Some(meant) = alive(self, tenant) else { return Ok(()) };
                 let whole = matches!(happens, Happens::NamespaceDeleted { .. });
+                // A stop may have taken the namespace, or the whole cluster, before.
+                let namespace = format!("Namespace {}", self.deployments[meant.name].tenant.namespace);
+                if !cluster_objects(&self.universe, &self.target(meant.name))
+                    .iter()
+                    .any(|line| is_line(line, &namespace))
+                {
+                    return Ok(());
+                }
                 self.aside(VolumeEvent::ClaimDeleted, Some(tenant), |copy, world| {
                     let target = world.target(meant.name);
                     let namespace = world.deployments[meant.name].tenant.namespace.clone();
@@ -429,11 +437,22 @@ impl World {
     }
 }
 
-fn volumes_on(universe: &Universe, target: &Target) -> Vec<String> {
+/// The objects of a cluster that are in no namespace, a line each.
+fn cluster_objects(universe: &Universe, target: &Target) -> Vec<String> {
     let summary = universe.host.summary();
     let cluster = summary.clusters.get(target.name()).or_else(|| summary.remotes.get(target.name()));
-    let lines = cluster.and_then(|one| one.objects.get("")).into_iter().flatten();
+    cluster.and_then(|one| one.objects.get("")).cloned().unwrap_or_default()
+}
+
+/// Whether a line speaks of that object.
+fn is_line(line: &str, object: &str) -> bool {
+    line.split(':').next() == Some(object)
+}
+
+fn volumes_on(universe: &Universe, target: &Target) -> Vec<String> {
+    let lines = cluster_objects(universe, target);
     lines
+        .iter()
         .filter_map(|line| line.strip_prefix("PersistentVolume "))
         .map(|line| line.split(':').next().unwrap_or_default().to_owned())
         .collect()

@@ -29,7 +29,8 @@ fn stop_and_start_of_two_deployments_on_one_cluster() {
     run(&shop, &["status"]).expect(0).says("shop  running");
     run(&shop, &["ps"]).expect(0).says("1/1    Running");
     run(&shop, &["logs", "-n", "5", "web"]).expect(0).says("web: serving \"this is shop\" on port 8080");
-    let inside = ["exec", "web", "/workload", "-mode", "job", "-text", "from inside", "-write", "", "-status", "3"];
+    let inside =
+        ["exec", "web", "/workload", "workload", "-mode", "job", "-text", "from inside", "-write", "", "-status", "3"];
     run(&shop, &inside).expect(3).says("from inside");
     host.laconic(&["cluster", "list"]).expect(0).says("blog,shop");
 
