@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use laconic_engine::apply::{Event, Schedule};
+use laconic_engine::apply::{Event, Schedule, ScheduledStep, StepKind};
 use laconic_engine::compile::CompiledDeployment;
 use laconic_engine::plan::{Plan, plan};
 use laconic_tests::generate::{Shape, directory, shape, successor};
@@ -47,18 +47,26 @@ fn respects_edges(run: &Run) -> Result<(), TestCaseError> {
         match event {
             Event::Started { address, .. } => begun.entry(address.to_string()).or_default().push(moment),
             Event::Done { address, .. } => ended.entry(address.to_string()).or_default().push(moment),
+            Event::PhaseStarted { address, phase } => {
+                begun.entry(format!("{address} {phase:?}")).or_default().push(moment);
+            }
+            Event::PhaseDone { address, phase, .. } => {
+                ended.entry(format!("{address} {phase:?}")).or_default().push(moment);
+            }
             _ => {}
         }
     }
+    let name = |step: ScheduledStep| match step.kind {
+        StepKind::Phase(phase) => format!("{} {phase:?}", run.plan.recreates[step.change].address()),
+        _ => run.plan.changes[step.change].address.to_string(),
+    };
     for (before, after) in schedule.order() {
-        let (before, after) = (&run.plan.changes[before.change].address, &run.plan.changes[after.change].address);
+        let (before, after) = (name(before), name(after));
         if before == after {
             continue;
         }
         // A replace has two steps; the first end before the last beginning is what every edge implies.
-        let (Some(ends), Some(begins)) = (ended.get(&before.to_string()), begun.get(&after.to_string())) else {
-            continue;
-        };
+        let (Some(ends), Some(begins)) = (ended.get(&before), begun.get(&after)) else { continue };
         prop_assert!(ends[0] < begins[begins.len() - 1], "{after} began before {before} ended");
     }
     Ok(())
