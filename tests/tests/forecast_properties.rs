@@ -221,11 +221,12 @@ impl World {
     /// The forecast as it is, made where the API server does not answer if that is the accident.
     fn look(&self) -> Plan {
         let everybody: Vec<CompiledDeployment> = self.deployments.values().cloned().collect();
-        if self.silent {
+        let is_silent = self.silent && self.universe.host.summary().clusters.contains_key(CLUSTER);
+        if is_silent {
             self.universe.host.run_node(CLUSTER, false).unwrap();
         }
         let plan = self.universe.plan(&everybody, &Request { untried: true, ..Request::default() });
-        if self.silent {
+        if is_silent {
             self.universe.host.run_node(CLUSTER, true).unwrap();
         }
         plan

@@ -31,7 +31,7 @@ fn stop_and_start_of_two_deployments_on_one_cluster() {
     run(&shop, &["logs", "-n", "5", "web"]).expect(0).says("web: serving \"this is shop\" on port 8080");
     let inside =
         ["exec", "web", "/workload", "workload", "-mode", "job", "-text", "from inside", "-write", "", "-status", "3"];
-    run(&shop, &inside).expect(3).says("from inside");
+    run(&shop, &inside).expect(1).says("from inside").says("terminated with exit code 3");
     host.laconic(&["cluster", "list"]).expect(0).says("blog,shop");
 
     // One is stopped: the other goes on, and everything that both keep is there.

@@ -14,7 +14,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::session::Session;
 use crate::wire::{ContainerPlace, attended};
 
-/// Runs it. Ends as the command ended.
+/// Runs it. Ends with 1 when the command failed: the node's container runtime does not pass on with what.
 pub fn run(session: &Session, arguments: &ExecArgs) -> Result<Exit> {
     let (subjects, host) = subjects(session)?;
     let [subject] = subjects.as_slice() else { return Err(Problem::OneDeployment { command: "exec" }) };
