@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::address::{Address, ObjectKey, ResourceType, Scope};
-use crate::plan::Mode;
 use crate::plan::change::Action;
 use crate::plan::decide::{ClusterFate, Presence};
 use crate::plan::document::{EventFate, VolumeForecast, VolumeReason, VolumeVerdict};
 use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
 use crate::plan::locate::{Located, Look, Sought, locate};
 use crate::plan::planner::{Judgement, registers};
-use crate::plan::stop::holds_cluster;
+use crate::plan::stop::{holds_cluster, surely_holds_cluster};
 use crate::plan::transaction::{is_chosen, is_in_vault};
+use crate::plan::{Mode, PlanInput};
 use crate::resource::Target;
 use crate::state::{Tenant, VolumeStorage};
 
@@ -168,15 +168,23 @@ fn judge(
     forecasts: &mut Vec<VolumeForecast>,
 ) {
     let siblings: Vec<Bytes> = volumes.iter().map(|volume| volume.located.bytes.clone()).collect();
-    let is_held = is_held(judgement, target, deployment);
+    let is_held = |holds: Holds| is_held(judgement, target, deployment, holds);
+    let (may_be_held, is_surely_held) = (is_held(holds_cluster), is_held(surely_holds_cluster));
     for Volume { name, located, will } in volumes {
         let (verdict, because) = by_plan(judgement, target, deployment, &name, &located, will);
         let events = VolumeEvent::ALL
             .into_iter()
             .filter(|event| target.kind_cluster().is_some() || *event != VolumeEvent::ClusterRecreate)
             .map(|event| {
-                let happening = event.happening(&siblings, is_held);
-                let (verdict, because) = relocated(&located, will.filter(|_| happening.comes_back), happening);
+                let judged = |is_held: bool| {
+                    let happening = event.happening(&siblings, is_held);
+                    relocated(&located, will.filter(|_| happening.comes_back), happening)
+                };
+                let (mut verdict, mut because) = judged(may_be_held);
+                // Whether the cluster goes along hangs on what nobody could see.
+                if may_be_held != is_surely_held && judged(is_surely_held).0 != verdict {
+                    (verdict, because) = (VolumeVerdict::Unknown, VolumeReason::MountsUnknown);
+                }
                 (event, EventFate { verdict, because })
             })
             .collect();
@@ -187,9 +195,12 @@ fn judge(
     }
 }
 
+/// Whether a tenant keeps its cluster alive.
+type Holds = fn(&PlanInput, &Target, &Tenant) -> bool;
+
 /// Whether somebody else keeps the cluster alive when a deployment goes: another tenant that runs, or has data in it. A
 /// remote cluster is not ours.
-fn is_held(judgement: &Judgement<'_>, target: &Target, deployment: &str) -> bool {
+fn is_held(judgement: &Judgement<'_>, target: &Target, deployment: &str, holds: Holds) -> bool {
     let input = judgement.input;
     let Some(cluster) = target.kind_cluster() else { return true };
     let register = input.states.get(&Scope::cluster(cluster)).map(|state| &state.tenants);
@@ -200,7 +211,7 @@ fn is_held(judgement: &Judgement<'_>, target: &Target, deployment: &str) -> bool
         let mut planned = input.deployments.iter().filter(|one| one.target == *target && one.name != deployment);
         matches!(input.mode, Mode::Apply | Mode::Import) && planned.any(|one| !is_known(&one.name))
     };
-    others.any(|(_, tenant)| holds_cluster(input, target, tenant)) || joins()
+    others.any(|(_, tenant)| holds(input, target, tenant)) || joins()
 }
 
 /// What this plan makes of a volume.

@@ -10,7 +10,7 @@ use crate::code::{Code, Severity};
 use crate::compile::HOOK_ANNOTATION;
 use crate::finding::{Consent, Finding};
 use crate::plan::decide::ClusterFate;
-use crate::plan::fate::{Bytes, Happening, is_left};
+use crate::plan::fate::{Bytes, Happening, Whereabouts, is_left};
 use crate::plan::forecast::of_tenant;
 use crate::plan::locate::{Look, locate};
 use crate::plan::planner::{Judgement, is_completed_job};
@@ -158,6 +158,13 @@ fn is_there(input: &PlanInput, target: &Target, belief: &Belief, recorded: &Reco
 #[must_use]
 pub fn holds_cluster(input: &PlanInput, target: &Target, tenant: &Tenant) -> bool {
     !tenant.stopped || has_data_inside(tenant) || bytes(input, target, tenant).iter().any(Bytes::may_be_in_node)
+}
+
+/// As [`holds_cluster`], where nothing is left that nobody could see.
+#[must_use]
+pub fn surely_holds_cluster(input: &PlanInput, target: &Target, tenant: &Tenant) -> bool {
+    let is_in_node = |bytes: &Bytes| bytes.may_be_in_node() && bytes.whereabouts != Whereabouts::Unknown;
+    !tenant.stopped || has_data_inside(tenant) || bytes(input, target, tenant).iter().any(is_in_node)
 }
 
 /// Whether a deployment that is stopped by this plan keeps its cluster from being deleted: by a volume that is kept, and kept
