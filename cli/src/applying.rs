@@ -219,7 +219,7 @@ async fn look(order: &Order<'_>, states: &BTreeMap<Scope, State>) -> World {
 }
 
 fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
-    let store = session.wire.store(&order.directories);
+    let store = session.wire.store(&with_tenants(session, order)?);
     let _locks = lock(&order.plan, &store)?;
     check_states(&order.plan, &store)?;
     // Damage is found before anything is touched, not when the recorded form is needed in the middle.
@@ -243,6 +243,22 @@ fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
     let secrets = Secrets { store: &store, keys: Missing::Make, values, kept };
     let ports = RecreatePorts { rescue: order.host.rescue(), vault: &session.wire.vault() };
     run(session, order, (order.host.provider(), ports), &store, clock.as_ref(), &secrets)
+}
+
+/// The deployment directories, with those of every tenant of a cluster that changes: stopped ones are locked too, although
+/// the plan does not look into their states. One whose directory is gone has nobody who could apply there.
+fn with_tenants(session: &Session, order: &Order<'_>) -> Result<BTreeMap<String, PathBuf>> {
+    let mut directories = order.directories.clone();
+    let store = session.wire.store(&directories);
+    for scope in scopes(&order.plan).into_iter().filter(Scope::is_cluster) {
+        for (name, tenant) in store.load(&scope)?.tenants {
+            let directory = PathBuf::from(tenant.directory);
+            if session.wire.is_simulated() || directory.is_dir() {
+                directories.entry(name).or_insert(directory);
+            }
+        }
+    }
+    Ok(directories)
 }
 
 /// How a run comes by its secrets.
@@ -321,7 +337,9 @@ fn lock(plan: &Plan, store: &LocalStore) -> Result<Vec<Box<dyn LockGuard>>> {
             wanted.insert(scope, LockMode::Exclusive);
         } else if changed.contains(&scope) {
             let tenants = store.load(&scope)?.tenants;
-            wanted.extend(tenants.keys().map(|name| (Scope::deployment(name), LockMode::Exclusive)));
+            let known =
+                tenants.keys().map(|name| Scope::deployment(name)).filter(|tenant| store.directory(tenant).is_ok());
+            wanted.extend(known.map(|tenant| (tenant, LockMode::Exclusive)));
             wanted.insert(scope, LockMode::Exclusive);
         } else {
             wanted.insert(scope, LockMode::Shared);
