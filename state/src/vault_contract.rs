@@ -1,4 +1,4 @@
-//! What every vault must do. Run by the tests of each.
+//! What every vault must do. Run by the tests of each, and by nothing else: so it unwraps, as tests do.
 
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::value::Digest;
