@@ -3,16 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use laconic_engine::address::{Address, Scope};
 use laconic_engine::apply::{StateError, StateStore as _};
 use laconic_engine::finding::Consent;
 use laconic_engine::plan::{self, Mode, Plan, PlanInput};
 use laconic_engine::resource::{Observed, ObservedTarget, Resource, Target};
-use laconic_engine::secret::{
-    SecretExpression, SecretSource, SecretValue, SecretValues, placeholder_expression, sources,
-};
+use laconic_engine::secret::{SecretSource, SecretValues, sources};
 use laconic_engine::state::State;
 use laconic_engine::vault::{Vault as _, VaultContents};
 use serde_json::Value;
@@ -22,6 +18,7 @@ use crate::compiling::{Compiled, compile_or_complain, in_parallel};
 use crate::error::{Problem, Result};
 use crate::everyday::{Everyday, aim};
 use crate::inputs::{Input, Inputs, directories, locate_selected};
+use crate::live_secrets::live_secrets;
 use crate::maintenance;
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
@@ -202,38 +199,6 @@ fn unseen(input: &PlanInput) -> Vec<(Target, String)> {
             all.into_iter().chain(kinds).map(|why| (target.clone(), why))
         })
         .collect()
-}
-
-/// The live values of the secrets made by us that nobody keeps here: pods use them, so that no other may be made.
-fn live_secrets(input: &PlanInput) -> SecretValues {
-    let mut found = SecretValues::new();
-    for deployment in &input.deployments {
-        let Some(Ok(objects)) = input.world.get(&deployment.target).map(|observed| &observed.objects) else { continue };
-        for resource in &deployment.resources {
-            if !resource.attributes.has_secrets() {
-                continue;
-            }
-            let attributes = resource.attributes.value();
-            let Some(Value::Object(desired)) = attributes.get("data") else { continue };
-            let live = objects.get(&resource.key()).and_then(|live| live.attributes.get("data"));
-            let Some(live) = live else { continue };
-            for (key, value) in desired {
-                let Some(SecretExpression::Base64(source @ SecretSource::Generated { .. })) =
-                    placeholder_expression(value)
-                else {
-                    continue;
-                };
-                let bytes = live.get(key).and_then(Value::as_str).and_then(|text| STANDARD.decode(text).ok());
-                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.is_empty());
-                if let Some(text) = text
-                    && !input.secrets.contains_key(&source)
-                {
-                    found.insert(source, SecretValue::new(text));
-                }
-            }
-        }
-    }
-    found
 }
 
 /// The input of a plan as far as files and states give it.
