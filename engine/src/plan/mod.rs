@@ -14,6 +14,7 @@ pub mod danger_bytes;
 pub mod danger_cluster;
 pub mod danger_dry_run;
 pub mod danger_identity;
+pub mod danger_import;
 pub mod danger_namespace;
 pub mod danger_ownership;
 pub mod danger_unseen;
