@@ -27,6 +27,7 @@ pub fn dangers(
     crate::plan::danger_ownership::ownership(judgement, &mut findings);
     crate::plan::danger_cluster::cluster(judgement, radius, recreates, &mut findings);
     crate::plan::transaction::unfinished(judgement, &mut findings);
+    crate::plan::migration::obstacles(judgement, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
     crate::plan::danger_namespace::namespaces(judgement, &mut findings);
     crate::plan::danger_bytes::bytes(judgement, forecast, &mut findings);

@@ -32,6 +32,7 @@ pub mod ignored;
 pub mod input;
 pub mod lint;
 pub mod locate;
+pub mod migration;
 pub mod pending_edits;
 pub mod planner;
 pub mod prepare;
@@ -55,6 +56,7 @@ pub use document::{
 pub use dry_run::{Deviation, DryRunOutcome, DryRunRequest, dry_run_request};
 pub use fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
 pub use input::{PlanInput, Requirements};
+pub use migration::{Migration, VolumeMove};
 pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};
 pub use recreate::{
