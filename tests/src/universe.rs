@@ -12,7 +12,8 @@ use laconic_engine::code::Code;
 use laconic_engine::compile::{CompiledDeployment, DeploymentSource, Layout, compile};
 use laconic_engine::finding::{Consent, Finding, has_errors};
 use laconic_engine::plan::{
-    Migration, Mode, Plan, PlanInput, StopOptions, lint, observe_request, plan, plan_or_requirements, prepare, requirements,
+    Migration, Mode, Plan, PlanInput, StopOptions, lint, observe_request, plan, plan_or_requirements, prepare,
+    requirements,
 };
 use laconic_engine::secret::{Fingerprinter, SecretSource, SecretValue, SecretValues, sources};
 use laconic_engine::source::MemorySources;

@@ -32,6 +32,7 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::ClusterDelete, "tests/scenarios/lifecycle.out"),
     (Code::TenantUnreadable, "tests/scenarios/recreate.out"),
     (Code::RecreateUnfinished, "tests/tests/recreate/main.rs"),
+    (Code::MigrationBlocked, "tests/scenarios/migrate.out"),
     (Code::Interrupted, "tests/tests/recreate/main.rs"),
     (Code::DataLoss, "cli/tests/golden/recreate.txt"),
     (Code::DataLeftBehind, "tests/tests/volume_findings.rs"),

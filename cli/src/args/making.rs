@@ -202,6 +202,13 @@ pub enum SimulateCommand {
         /// The cluster
         cluster: String,
     },
+    /// Write data into a directory of the host, which is made where it is not there
+    WritePath {
+        /// The directory
+        path: String,
+        /// What is in it from then on
+        text: String,
+    },
     /// Remove a path of the host with everything beneath it
     RemovePath {
         /// The path

@@ -67,6 +67,10 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
             host.replace_cluster(cluster).map_err(wrong)?;
             session.output.remark(&format!("kind cluster {cluster} deleted, and an empty one made\n"));
         }
+        SimulateCommand::WritePath { path, text } => {
+            host.write_host_data(path, text).map_err(wrong)?;
+            session.output.remark(&format!("{} written\n", clean(path)));
+        }
         SimulateCommand::RemovePath { path } => {
             if !host.host_path_exists(path) {
                 return Err(wrong(format!("the host has no {path}")));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use laconic_engine::address::ObjectKey;
-use laconic_engine::plan::{Migration, Plan, QuiesceReason, Recreate, RecreateCourse, RecreatePhase, SecretReturn, VolumeMove};
+use laconic_engine::plan::{
+    Migration, Plan, QuiesceReason, Recreate, RecreateCourse, RecreatePhase, SecretReturn, VolumeMove,
+};
 
 use crate::view::style::{Palette, clean, count};
 

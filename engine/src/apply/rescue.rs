@@ -55,12 +55,7 @@ pub trait Rescue: Send + Sync {
     /// there no more, where its new place is, was moved before.
     ///
     /// Nothing is ever overwritten: a place that holds anything is refused.
-    fn relocate<'a>(
-        &'a self,
-        target: &'a Target,
-        from: &'a str,
-        to: &'a str,
-    ) -> BoxFuture<'a, Result<(), EnactError>>;
+    fn relocate<'a>(&'a self, target: &'a Target, from: &'a str, to: &'a str) -> BoxFuture<'a, Result<(), EnactError>>;
 
     /// What would keep [`Rescue::relocate`] from doing that now; `from` is `None` where only the new place matters. Touches
     /// nothing.

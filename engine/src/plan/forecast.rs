@@ -9,8 +9,8 @@ use crate::plan::document::{EventFate, VolumeForecast, VolumeReason, VolumeVerdi
 use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
 use crate::plan::locate::{Located, Look, Sought, locate};
 use crate::plan::planner::{Judgement, registers};
-use crate::plan::stop::{holds_cluster, surely_holds_cluster};
 use crate::plan::recreate::RecreateCourse;
+use crate::plan::stop::{holds_cluster, surely_holds_cluster};
 use crate::plan::transaction::{course, is_chosen, is_in_vault};
 use crate::plan::{Mode, PlanInput, VolumeMove, migration};
 use crate::resource::Target;

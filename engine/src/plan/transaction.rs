@@ -8,7 +8,6 @@ use crate::address::{Address, ObjectKey, ResourceType, Scope};
 use crate::code::{Code, Severity};
 use crate::compile::caddy::NAMESPACE as CADDY_NAMESPACE;
 use crate::finding::Finding;
-use crate::plan::{Mode, migration};
 use crate::plan::blast_radius::unregistered_namespaces;
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::{VolumeForecast, VolumeReason};
@@ -20,6 +19,7 @@ use crate::plan::recreate::{
     VaultedSecret,
 };
 use crate::plan::survey::Belief;
+use crate::plan::{Mode, migration};
 use crate::resource::{Live, ObservedTarget, Target};
 use crate::vault::VaultContents;
 

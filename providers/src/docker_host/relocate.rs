@@ -140,7 +140,10 @@ mod tests {
         assert_eq!(says("missing", "new"), "there is no such directory here");
         assert_eq!(says("from", "from/inner"), "its new place is in it");
         assert!(says("from", "file/inner").contains("is no directory"));
-        assert_eq!(obstacle(Some(Path::new("/proc/self")), &path("new")).unwrap().split(':').next(), Some("it is a link"));
+        assert_eq!(
+            obstacle(Some(Path::new("/proc/self")), &path("new")).unwrap().split(':').next(),
+            Some("it is a link")
+        );
         assert_eq!(obstacle(Some(Path::new("/proc/fs")), &path("new")).as_deref(), Some(OTHER_FILE_SYSTEM));
         assert_eq!(obstacle(None, &path("new")), None);
         assert!(obstacle(None, &path("full")).is_some());

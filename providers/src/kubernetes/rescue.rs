@@ -165,12 +165,7 @@ impl Rescue for KubernetesProvider {
         async move { running(&*self.server(target).await?, workload).await }.boxed()
     }
 
-    fn relocate<'a>(
-        &'a self,
-        _: &'a Target,
-        from: &'a str,
-        _: &'a str,
-    ) -> BoxFuture<'a, Result<(), EnactError>> {
+    fn relocate<'a>(&'a self, _: &'a Target, from: &'a str, _: &'a str) -> BoxFuture<'a, Result<(), EnactError>> {
         ready(Err(EnactError::Refused(format!("{from} is on no host of a kind cluster")))).boxed()
     }
 

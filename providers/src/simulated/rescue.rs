@@ -122,12 +122,7 @@ impl Rescue for SimulatedHost {
         ready(found).boxed()
     }
 
-    fn relocate<'a>(
-        &'a self,
-        target: &'a Target,
-        from: &'a str,
-        to: &'a str,
-    ) -> BoxFuture<'a, Result<(), EnactError>> {
+    fn relocate<'a>(&'a self, target: &'a Target, from: &'a str, to: &'a str) -> BoxFuture<'a, Result<(), EnactError>> {
         let moved = self.change_for_rescue(|tx| {
             let machine = tx.machine();
             let is_there = |path: &str| machine.files.contains_key(path);
