@@ -10,6 +10,7 @@ mod engine;
 mod figures;
 mod host;
 mod kill;
+mod killed_recreate;
 mod page;
 mod printed;
 mod reasons;
