@@ -202,6 +202,11 @@ pub enum SimulateCommand {
         /// The cluster
         cluster: String,
     },
+    /// Have the CronJob of a cluster that saves its certificates run now
+    SaveCertificates {
+        /// The cluster
+        cluster: String,
+    },
     /// Remove a path of the host with everything beneath it
     RemovePath {
         /// The path

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::args::{FaultKind, PolicyCommand, SimulateCommand};
 use crate::error::{Exit, Problem, Result};
 use crate::session::Session;
-use crate::view::style::clean;
+use crate::view::style::{clean, count};
 use crate::view::yaml;
 use crate::wire::SimulatedHost;
 
@@ -66,6 +66,13 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
         SimulateCommand::ReplaceCluster { cluster } => {
             host.replace_cluster(cluster).map_err(wrong)?;
             session.output.remark(&format!("kind cluster {cluster} deleted, and an empty one made\n"));
+        }
+        SimulateCommand::SaveCertificates { cluster } => {
+            let text = match host.save_certificates(cluster).map_err(wrong)? {
+                0 => "no certificates: the last copy stays\n".to_owned(),
+                secrets => format!("{} of {cluster} saved\n", count(secrets, "Secret")),
+            };
+            session.output.remark(&text);
         }
         SimulateCommand::RemovePath { path } => {
             if !host.host_path_exists(path) {
