@@ -212,6 +212,21 @@ pub struct NodeFacts {
     pub mounts: BTreeMap<String, MountSource>,
     /// How many nodes the target has, when they could be counted.
     pub count: Option<usize>,
+    /// The backup of a kind cluster's certificates, also when the cluster is not there; `None` where it could not be seen.
+    pub certificate_backup: Option<CertificateBackup>,
+}
+
+/// The backup of a cluster's certificates, as far as it is seen without reading it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum CertificateBackup {
+    /// There is none, or an empty file.
+    Missing,
+    /// There is one.
+    Saved {
+        /// When it was written, RFC 3339; `None` where that was not seen.
+        at: Option<String>,
+    },
 }
 
 /// A directory in a node.

@@ -209,6 +209,11 @@ pub enum SimulateCommand {
         /// What is in it from then on
         text: String,
     },
+    /// Have the CronJob of a cluster that saves its certificates run now
+    SaveCertificates {
+        /// The cluster
+        cluster: String,
+    },
     /// Remove a path of the host with everything beneath it
     RemovePath {
         /// The path

@@ -4,6 +4,7 @@ pub mod adoption;
 pub mod base;
 pub mod blast_radius;
 pub mod cascade;
+pub mod certificate_restore;
 pub mod change;
 pub mod change_set;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod change_set_tests;
 pub mod change_writer;
 pub mod danger;
 pub mod danger_bytes;
+pub mod danger_certificate;
 pub mod danger_cluster;
 pub mod danger_dry_run;
 pub mod danger_identity;
@@ -46,6 +48,7 @@ pub mod target;
 pub mod transaction;
 
 pub use base::plan_against;
+pub use certificate_restore::CertificateRestore;
 pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Reason};
 pub use change_set::IntendedChange;
 pub use decide::{ClusterFate, Facts, FieldVerdict, Presence, Verdict, decide};

@@ -401,6 +401,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         drift,
         forecast,
         blast_radius,
+        certificate_restores: crate::plan::certificate_restore::certificate_restores(judgement),
         recreates,
         findings,
         consents_given: input.consents.clone(),

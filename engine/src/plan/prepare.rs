@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::{ObjectKey, ResourceType};
+use crate::address::{ObjectKey, ResourceType, Scope};
 use crate::apply::{ObserveRequest, TargetRequest};
 use crate::attributes::Attributes;
 use crate::plan::{Mode, PlanInput};
@@ -72,8 +72,14 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
                 add_types(entry, state.resources.keys().map(|address| address.resource_type));
             }
         }
-        if let Some(state) = input.states.get(&crate::address::Scope::deployment(&deployment.name)) {
+        if let Some(state) = input.states.get(&Scope::deployment(&deployment.name)) {
             add_types(entry, state.resources.keys().map(|address| address.resource_type));
+        }
+    }
+    for deployment in &input.deployments {
+        let umbrella = umbrella(input, &deployment.target);
+        if let Some(entry) = request.get_mut(&deployment.target) {
+            entry.certificate_backup = umbrella.map(crate::certificate::backup_path);
         }
     }
     if input.mode == Mode::Import {
@@ -90,11 +96,20 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
             entry.keys.extend(deployment.resources.iter().map(crate::resource::Resource::key));
         }
         // What is recorded says where to look for it, even if it is no longer wanted.
-        if let Some(state) = input.states.get(&crate::address::Scope::deployment(&deployment.name)) {
+        if let Some(state) = input.states.get(&Scope::deployment(&deployment.name)) {
             entry.keys.extend(state.resources.values().map(|recorded| recorded.key.clone()));
         }
     }
     request
+}
+
+/// The directory of the host that a kind cluster has as its umbrella, by the wishes of the deployments on it.
+fn umbrella<'a>(input: &'a PlanInput, target: &Target) -> Option<&'a str> {
+    let state = input.states.get(&Scope::cluster(target.kind_cluster()?));
+    let planned = input.deployments.iter().filter(|deployment| deployment.target == *target);
+    let registered = state.into_iter().flat_map(|state| state.tenants.values());
+    let mut wishes = registered.chain(planned.map(|deployment| &deployment.tenant)).map(|tenant| &tenant.wishes);
+    wishes.find_map(|wishes| wishes.mount_root.as_deref())
 }
 
 /// The kinds of the Caddy system's objects.

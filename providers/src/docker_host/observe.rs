@@ -72,7 +72,7 @@ async fn cluster(
         Err(error) => return unknown(error.unknown()),
     };
     if !nodes.contains(&node_name) {
-        return absent(name, daemon, &nodes);
+        return absent(name, daemon, &nodes, wanted);
     }
     // It is being made, or taken away: by a kind that goes on, or by Docker after a kind that was killed. For a moment
     // it is listed and cannot be inspected.
@@ -87,7 +87,7 @@ async fn cluster(
 }
 
 /// No cluster, but it is known who says so: an absence is believed only from the recorded daemon.
-fn absent(name: &str, daemon: Daemon, nodes: &[String]) -> ObservedTarget {
+fn absent(name: &str, daemon: Daemon, nodes: &[String], wanted: &TargetRequest) -> ObservedTarget {
     if !nodes.is_empty() {
         let left = nodes.join(", ");
         let text = format!(
@@ -101,7 +101,10 @@ fn absent(name: &str, daemon: Daemon, nodes: &[String]) -> ObservedTarget {
         cluster: Observed::Absent,
         objects: Ok(std::collections::BTreeMap::new()),
         unlisted: std::collections::BTreeMap::new(),
-        node: NodeFacts::default(),
+        node: NodeFacts {
+            certificate_backup: wanted.certificate_backup.as_deref().and_then(node_facts::backup_on_host),
+            ..NodeFacts::default()
+        },
     }
 }
 

@@ -99,7 +99,13 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
             cluster: Observed::Absent,
             objects: Ok(BTreeMap::new()),
             unlisted: BTreeMap::new(),
-            node: NodeFacts::default(),
+            node: NodeFacts {
+                certificate_backup: wanted
+                    .certificate_backup
+                    .as_deref()
+                    .map(|path| directories::backup_on_host(machine, path)),
+                ..NodeFacts::default()
+            },
         };
     };
     let mut objects = BTreeMap::new();
