@@ -214,6 +214,16 @@ pub enum SimulateCommand {
         /// The cluster
         cluster: String,
     },
+    /// Build an image on the host, as `docker build` does: each time another one, and no registry has it
+    BuildImage {
+        /// The image, with its tag
+        image: String,
+    },
+    /// Remove an image from the host; the nodes of clusters keep theirs
+    RemoveImage {
+        /// The image, with its tag
+        image: String,
+    },
     /// Remove a path of the host with everything beneath it
     RemovePath {
         /// The path

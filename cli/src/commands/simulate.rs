@@ -78,6 +78,14 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
             };
             session.output.remark(&text);
         }
+        SimulateCommand::BuildImage { image } => {
+            host.build_image(image).map_err(wrong)?;
+            session.output.remark(&format!("image {} built\n", clean(image)));
+        }
+        SimulateCommand::RemoveImage { image } => {
+            host.remove_image(image).map_err(wrong)?;
+            session.output.remark(&format!("image {} removed\n", clean(image)));
+        }
         SimulateCommand::RemovePath { path } => {
             if !host.host_path_exists(path) {
                 return Err(wrong(format!("the host has no {path}")));
@@ -180,6 +188,9 @@ fn show(session: &Session, host: &SimulatedHost) -> Result<()> {
         }
         for (port, container) in &cluster.ports {
             let _ = writeln!(text, "  port {port} -> {container}");
+        }
+        for (image, id) in &cluster.images {
+            let _ = writeln!(text, "  image {image} ({})", id.get(..19).unwrap_or(id));
         }
         for (namespace, objects) in &cluster.objects {
             let heading = if namespace.is_empty() { "cluster-wide" } else { namespace };
