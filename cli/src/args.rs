@@ -10,8 +10,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use deployment::{
-    ClusterArgs, ClusterCommand, ClusterManagement, DeploymentArgs, DeploymentCommand, ExecArgs, LogsArgs, PartArgs,
-    PortArgs, RestartArgs, StartArgs, StopArgs,
+    ClusterArgs, ClusterCommand, ClusterManagement, DeploymentArgs, DeploymentCommand, ExecArgs, LogsArgs, MigrateArgs,
+    PartArgs, PortArgs, RestartArgs, StartArgs, StopArgs,
 };
 pub use looking::{
     GraphArgs, GraphFormat, RenderArgs, RenderFormat, RenderScope, SchemaFile, ShowArgs, ValidateArgs, ValidateFormat,

@@ -18,6 +18,7 @@ pub mod everyday;
 pub mod inputs;
 pub mod live_secrets;
 pub mod maintenance;
+pub mod migrating;
 mod node_ports;
 pub mod output;
 pub mod plan_file;

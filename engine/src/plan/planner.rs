@@ -14,7 +14,7 @@ use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference
 use crate::plan::survey::{
     Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
 };
-use crate::plan::{Mode, PlanInput, Requirements, stop, target};
+use crate::plan::{Mode, PlanInput, Requirements, image, migration, stop, target};
 use crate::resource::{Observed, Resource, Target, UnknownReason};
 use crate::state::{State, Status};
 use crate::suppression::Suppressions;
@@ -184,7 +184,9 @@ fn extra_resources(
     if input.mode == Mode::Apply {
         for deployment in &input.deployments {
             let scope = Scope::deployment(&deployment.name);
-            let rollout = crate::plan::rollout::rollout(input, &deployment.resources, &scope);
+            let mut rollout = crate::plan::rollout::rollout(input, &deployment.resources, &scope);
+            let images = image::wanted(input, deployment, fates.get(&deployment.target), &mut rollout);
+            extra.extend(images.into_iter().map(|image| (deployment.target.clone(), image)));
             extra.extend(rollout.workloads.into_iter().map(|workload| (deployment.target.clone(), workload)));
             if let Some(state) = input.states.get(&scope) {
                 let (kept, missing) = kept_namespaces(state, &deployment.resources, &scope);
@@ -200,6 +202,7 @@ fn extra_resources(
     }
     if input.mode == Mode::Import {
         extra.extend(unwanted(input));
+        extra.extend(image::adopted(input));
     }
     let planned_names: BTreeSet<&str> = input.deployments.iter().map(|deployment| deployment.name.as_str()).collect();
     for (target, register) in registers(input) {
@@ -215,7 +218,12 @@ fn extra_resources(
                 continue;
             }
             match input.states.get(&scope) {
-                Some(state) => revive_tenant(state, &scope, target, &mut extra, requirements),
+                Some(state) => {
+                    let moved = migration::moved_resources(input, target.name(), state);
+                    let unmoved = |address: &Address| !moved.contains_key(address);
+                    revive_tenant(state, &scope, target, unmoved, &mut extra, requirements);
+                    extra.extend(moved.into_values().map(|resource| (target.clone(), resource.clone())));
+                }
                 None if input.unreadable.contains_key(&scope) => {}
                 None => {
                     requirements.tenants.insert(scope, tenant.directory.clone());
@@ -223,6 +231,7 @@ fn extra_resources(
             }
         }
     }
+    image::leave_out_missing(input, fates, &mut extra);
     extra
 }
 
@@ -242,10 +251,11 @@ fn revive_tenant(
     state: &State,
     scope: &Scope,
     target: &Target,
+    is_wanted: impl Fn(&Address) -> bool,
     extra: &mut Vec<(Target, Resource)>,
     requirements: &mut Requirements,
 ) {
-    for (address, recorded) in &state.resources {
+    for (address, recorded) in state.resources.iter().filter(|(address, _)| is_wanted(address)) {
         // What was on its way out when the cluster went is not brought back.
         if recorded.status == Status::Pending(Action::Delete) {
             continue;
@@ -268,8 +278,11 @@ fn judge<'a>(
     ignored: &BTreeMap<Scope, Vec<String>>,
     requirements: &mut Requirements,
 ) -> Judged<'a> {
+    let is_image = address.resource_type == ResourceType::KindImage;
     let comparison = match (item.desired, item.recorded) {
         // A stop changes nothing that stays.
+        // What is not here any more cannot be compared with what is on the nodes.
+        (Some(_), Some(_)) if is_image && !image::is_here(input, item.target, address) => Comparison::default(),
         (Some(_), Some(_)) if input.mode != Mode::Stop => {
             let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
             compare(address, &item, rules, input.fingerprinters.get(address.scope.name()))
@@ -295,6 +308,7 @@ fn judge<'a>(
         destroying: input.mode == Mode::Destroy,
         stopping: input.mode == Mode::Stop,
         stays: crate::plan::adoption::stays(address, item.recorded, item.live),
+        is_image,
     });
     Judged { item, verdict, comparison, completed: live_completed || recorded_completed }
 }
@@ -395,6 +409,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         drift,
         forecast,
         blast_radius,
+        certificate_restores: crate::plan::certificate_restore::certificate_restores(judgement),
         recreates,
         findings,
         consents_given: input.consents.clone(),
