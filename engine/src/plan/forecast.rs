@@ -7,6 +7,7 @@ use crate::plan::change::Action;
 use crate::plan::decide::{ClusterFate, Presence};
 use crate::plan::document::{EventFate, VolumeForecast, VolumeReason, VolumeVerdict};
 use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
+use crate::plan::left_volume::left_volumes;
 use crate::plan::locate::{Located, Look, Sought, locate};
 use crate::plan::planner::{Judgement, registers};
 use crate::plan::stop::{holds_cluster, surely_holds_cluster};
@@ -180,6 +181,7 @@ fn judge(
     let siblings: Vec<Bytes> = volumes.iter().map(|volume| volume.located.bytes.clone()).collect();
     let is_held = |holds: Holds| is_held(judgement, target, deployment, holds);
     let (may_be_held, is_surely_held) = (is_held(holds_cluster), is_held(surely_holds_cluster));
+    let keeps = !left_volumes(judgement.input, target).is_empty();
     for Volume { name, located, will } in volumes {
         let (verdict, because) = by_plan(judgement, target, deployment, &name, &located, will);
         let events = VolumeEvent::ALL
@@ -187,6 +189,7 @@ fn judge(
             .filter(|event| target.kind_cluster().is_some() || *event != VolumeEvent::ClusterRecreate)
             .map(|event| {
                 let judged = |is_held: bool| {
+                    let is_held = is_held || (keeps && event.is_stop());
                     let happening = event.happening(&siblings, is_held);
                     relocated(&located, will.filter(|_| happening.comes_back), happening)
                 };

@@ -29,6 +29,7 @@ pub mod foreign;
 pub mod identify;
 pub mod ignored;
 pub mod input;
+pub mod left_volume;
 pub mod lint;
 pub mod locate;
 pub mod pending_edits;
