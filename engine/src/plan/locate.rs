@@ -155,10 +155,19 @@ pub fn locate(look: &Look<'_>, sought: &Sought<'_>) -> Located {
 
 /// Whether a PersistentVolume outlives its claim, and does not outlive its kind node.
 pub(super) fn kept_in_node(look: &Look<'_>, volume: &Value) -> bool {
-    let Described { path: Some(path), release, .. } = describe(volume) else { return false };
+    let stays = describe(volume).release != Release::Deleted;
+    stays && matches!(place_of_volume(look, volume), Some(Whereabouts::Node(_) | Whereabouts::Unlinked(_)))
+}
+
+/// Where the bytes of a PersistentVolume are; `None` for what a driver keeps.
+pub(super) fn place_of_volume(look: &Look<'_>, volume: &Value) -> Option<Whereabouts> {
+    Some(place_of_path(look, &describe(volume).path?))
+}
+
+/// Where a path of the node is.
+pub(super) fn place_of_path(look: &Look<'_>, path: &str) -> Whereabouts {
     let facts = look.input.world.get(look.target).map(|observed| &observed.node);
-    let (whereabouts, _) = place(&mounts(look), facts, &path);
-    release != Release::Deleted && matches!(whereabouts, Whereabouts::Node(_) | Whereabouts::Unlinked(_))
+    place(&mounts(look), facts, path).0
 }
 
 /// Whether claims and volumes were listed.

@@ -35,6 +35,7 @@ pub mod locate;
 pub mod pending_edits;
 pub mod planner;
 pub mod prepare;
+mod quiesce;
 pub mod recreate;
 pub mod register;
 pub mod rollout;
