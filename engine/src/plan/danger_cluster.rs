@@ -8,6 +8,7 @@ use crate::finding::{Consent, Finding};
 use crate::plan::change::{FieldDifference, Reason};
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::BlastRadius;
+use crate::plan::left_volume::left_volumes;
 use crate::plan::migration::migration;
 use crate::plan::planner::{Judgement, live_cluster};
 use crate::plan::recreate::Recreate;
@@ -264,13 +265,15 @@ fn unrecorded(
         .values()
         .flat_map(|state| state.resources.values().map(|recorded| &recorded.key))
         .collect();
-    let unrecorded: Vec<&ObjectKey> = objects
+    let mut unrecorded: Vec<&ObjectKey> = objects
         .keys()
         .filter(|key| is_survivor_kind(key.resource_type))
         .filter(|key| !OWN_NAMESPACES.contains(&&*key.namespace) && !OWN_NAMESPACES.contains(&&*key.name))
         .filter(|key| !recorded.contains(key))
         .filter(|key| !recreate.is_some_and(|recreate| comes_back(recreate, key)))
         .collect();
+    let left = left_volumes(judgement.input, target);
+    unrecorded.extend(left.iter().map(|volume| &volume.key));
     if unrecorded.is_empty() {
         return;
     }
@@ -283,7 +286,16 @@ fn unrecorded(
     .lifted_by(consent);
     for key in unrecorded.iter().take(10) {
         let namespace = if key.namespace.is_empty() { String::new() } else { format!("{}/", key.namespace) };
-        finding = finding.help(format!("{} {namespace}{}", key.resource_type.kind(), key.name));
+        let made_for = left.iter().find(|volume| volume.key == **key);
+        let made_for = made_for.map(|volume| {
+            format!(", with the data of the deleted claim {}/{}", volume.claim.namespace, volume.claim.name)
+        });
+        finding = finding.help(format!(
+            "{} {namespace}{}{}",
+            key.resource_type.kind(),
+            key.name,
+            made_for.unwrap_or_default()
+        ));
     }
     if unrecorded.len() > 10 {
         finding = finding.help(format!("and {} more", unrecorded.len() - 10));
