@@ -12,7 +12,7 @@ use crate::view::style::clean;
 
 /// Runs it.
 pub fn run(session: &Session, command: &ClusterCommand) -> Result<Exit> {
-    let (reports, unseen) = reports(session)?;
+    let (reports, unseen) = reports(session, matches!(command, ClusterCommand::Show { .. }))?;
     if let Some(why) = &unseen {
         session.output.remark(&format!("The clusters that run here are not known: {}.\n", clean(why)));
     }

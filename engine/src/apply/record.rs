@@ -157,7 +157,14 @@ impl<'a> Recorder<'a> {
             self.apply.plan.changes.iter().filter(lost).map(|change| change.address.scope.name()).collect();
         let register = self.registers.get(&cluster.address.scope);
         for (name, tenant) in register.into_iter().flatten().filter(|(name, _)| tenants.contains(name.as_str())) {
-            let tenant = Tenant { restoring: true, ..tenant.clone() };
+            // One whose volumes are moved comes back with other wishes.
+            let moved = self
+                .apply
+                .plan
+                .recreates
+                .iter()
+                .find_map(|recreate| recreate.tenants.get(name).filter(|_| recreate.address() == cluster.address));
+            let tenant = Tenant { restoring: true, ..moved.unwrap_or(tenant).clone() };
             let record = JournalRecord::TenantSet { name: name.clone(), tenant };
             records.entry(cluster.address.scope.clone()).or_default().push(record);
         }

@@ -62,6 +62,7 @@ pub(crate) async fn carry_out(
         RecreatePhase::Vault => one.fill().await,
         RecreatePhase::Quiesce => one.quiesce().await,
         RecreatePhase::Rescue => volume_bytes::rescue(&one).await,
+        RecreatePhase::Move => one.relocate().await,
         RecreatePhase::RestoreSecrets => one.restore_secrets().await,
         RecreatePhase::RestoreVolumes => volume_bytes::restore(&one).await,
         RecreatePhase::RestoreObjects => one.restore_objects().await,
@@ -123,6 +124,7 @@ impl Phase<'_> {
             cluster: recreate.cluster.clone(),
             node: recreate.node.clone(),
             quiesced: recreate.quiesced.iter().map(|one| (one.key.clone(), one.replicas)).collect(),
+            migration: recreate.migration.clone(),
             ..VaultContents::default()
         };
         for (key, secret) in self.live_secrets(&recreate.namespaces).await? {
@@ -191,6 +193,22 @@ impl Phase<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Directories of the host are moved below the umbrella. Each move can be done again: it sees that it was done.
+    async fn relocate(&self) -> Result<(), PhaseFailure> {
+        let mut contents = self.contents()?;
+        // What was to be moved when it began; the plan that goes on with it may have seen a part of it only.
+        let Some(migration) = contents.migration.clone().filter(|_| !contents.moved) else { return Ok(()) };
+        for (from, to, one) in migration.on_host() {
+            let moved = self.again(|| self.ports.rescue.relocate(&self.recreate.target, from, to)).await;
+            moved.map_err(|failure| PhaseFailure {
+                error: format!("the volume {}/{}: {}", one.deployment, one.volume, failure.error),
+                ..failure
+            })?;
+        }
+        contents.moved = true;
+        Ok(self.ports.vault.commit(&contents)?)
     }
 
     /// Secrets that no change makes come back as they were.

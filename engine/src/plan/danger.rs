@@ -7,7 +7,6 @@ use crate::code::{Code, Severity};
 use crate::finding::{Consent, Finding};
 use crate::plan::Mode;
 use crate::plan::change::{Action, Reason};
-use crate::plan::decide::Presence;
 use crate::plan::document::{BlastRadius, VolumeForecast};
 use crate::plan::planner::{Judged, Judgement};
 use crate::plan::recreate::Recreate;
@@ -29,12 +28,14 @@ pub fn dangers(
     crate::plan::danger_cluster::cluster(judgement, radius, recreates, &mut findings);
     crate::plan::danger_certificate::certificates(judgement, &mut findings);
     crate::plan::transaction::unfinished(judgement, &mut findings);
+    crate::plan::migration::obstacles(judgement, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
     crate::plan::danger_namespace::namespaces(judgement, &mut findings);
     crate::plan::danger_bytes::bytes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
     secrets(judgement, recreates, &mut findings);
     state(judgement, &mut findings);
+    crate::plan::danger_import::imports(judgement, &mut findings);
     crate::plan::danger_unseen::unlisted(judgement, &mut findings);
     findings
 }
@@ -442,13 +443,6 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                     );
                 }
             }
-        }
-    }
-    if input.mode == Mode::Import {
-        // What could not be looked at is not what is not there.
-        let nothing = judgement.resources.values().all(|judged| judged.item.presence == Presence::Absent);
-        if nothing {
-            findings.push(Finding::new(Code::NotConsulted, "nothing was found that could be imported"));
         }
     }
 }

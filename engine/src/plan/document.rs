@@ -133,6 +133,8 @@ pub enum VolumeReason {
     WentWithCluster,
     /// The spec names another host path now.
     PathChanged(String),
+    /// Its directory on the host is moved to that path while the cluster is made anew.
+    Moved(String),
     /// The mounts of the running cluster are not known.
     MountsUnknown,
     /// It dies with its cluster, and its bytes come back from the vault.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{Address, Scope};
 use crate::compile::CompiledDeployment;
 use crate::finding::{Consent, Finding};
-use crate::plan::{DryRunOutcome, Mode, StopOptions};
+use crate::plan::{DryRunOutcome, Migration, Mode, StopOptions};
 use crate::resource::World;
 use crate::secret::Fingerprinter;
 use crate::secret::SecretValues;
@@ -50,6 +50,8 @@ pub struct PlanInput {
     pub vaults: BTreeMap<String, VaultContents>,
     /// Other deployments that come back with their cluster, as their files are now; those that could be read.
     pub tenant_files: BTreeMap<String, CompiledDeployment>,
+    /// The volumes that are to be moved below an umbrella while their cluster is made anew, by the cluster's name.
+    pub migrations: BTreeMap<String, Migration>,
     /// The volumes whose bytes are to come back after a recreate, as `deployment/volume`.
     pub rescue_volumes: BTreeSet<String>,
     /// Codes that laconic.yml has not reported for any deployment, with the reasons.
@@ -90,6 +92,7 @@ impl PlanInput {
             cluster_labels: BTreeMap::new(),
             vaults: BTreeMap::new(),
             tenant_files: BTreeMap::new(),
+            migrations: BTreeMap::new(),
             rescue_volumes: BTreeSet::new(),
             suppressed: BTreeMap::new(),
             base: None,

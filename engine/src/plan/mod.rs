@@ -16,6 +16,7 @@ pub mod danger_certificate;
 pub mod danger_cluster;
 pub mod danger_dry_run;
 pub mod danger_identity;
+pub mod danger_import;
 pub mod danger_namespace;
 pub mod danger_ownership;
 pub mod danger_unseen;
@@ -33,6 +34,7 @@ pub mod ignored;
 pub mod input;
 pub mod lint;
 pub mod locate;
+pub mod migration;
 pub mod pending_edits;
 pub mod planner;
 pub mod prepare;
@@ -57,6 +59,7 @@ pub use document::{
 pub use dry_run::{Deviation, DryRunOutcome, DryRunRequest, dry_run_request};
 pub use fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
 pub use input::{PlanInput, Requirements};
+pub use migration::{Migration, VolumeMove};
 pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};
 pub use recreate::{

@@ -1,10 +1,11 @@
 //! What a recreate takes out of a kind cluster and puts back. Objects go through its API server; the bytes of volumes go
 //! through its node, as an archive in pieces: no volume is ever in memory as a whole.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt as _};
+use futures::future::{BoxFuture, FutureExt as _, ready};
 use laconic_engine::address::ObjectKey;
 use laconic_engine::apply::EnactError;
 use laconic_engine::apply::rescue::{Rescue, Sink, Source};
@@ -12,7 +13,7 @@ use laconic_engine::resource::Target;
 use laconic_engine::vault::SecretBytes;
 use serde_json::Value;
 
-use super::{DockerHost, reach};
+use super::{DockerHost, reach, relocate};
 use crate::kind::node_name;
 use crate::kubernetes::rescue;
 use crate::kubernetes::server::Server;
@@ -210,6 +211,25 @@ impl Rescue for DockerHost {
         .boxed()
     }
 
+    fn relocate<'a>(
+        &'a self,
+        _target: &'a Target,
+        from: &'a str,
+        to: &'a str,
+    ) -> BoxFuture<'a, Result<(), EnactError>> {
+        // Two renames' worth of work: nothing else waits for it.
+        ready(relocate::relocate(Path::new(from), Path::new(to))).boxed()
+    }
+
+    fn obstacle<'a>(
+        &'a self,
+        _target: &'a Target,
+        from: Option<&'a str>,
+        to: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, EnactError>> {
+        ready(Ok(relocate::obstacle(from.map(Path::new), Path::new(to)))).boxed()
+    }
+
     fn read_volume<'a>(
         &'a self,
         target: &'a Target,
@@ -232,7 +252,6 @@ impl Rescue for DockerHost {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
-    use std::path::Path;
 
     use super::*;
     use crate::process::{Input, Invocation, Processes};

@@ -170,6 +170,19 @@ impl Rescue for KubernetesProvider {
         async move { running(&*self.server(target).await?, workload).await }.boxed()
     }
 
+    fn relocate<'a>(&'a self, _: &'a Target, from: &'a str, _: &'a str) -> BoxFuture<'a, Result<(), EnactError>> {
+        ready(Err(EnactError::Refused(format!("{from} is on no host of a kind cluster")))).boxed()
+    }
+
+    fn obstacle<'a>(
+        &'a self,
+        _: &'a Target,
+        _: Option<&'a str>,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, EnactError>> {
+        ready(Ok(Some("it is on no host of a kind cluster".to_owned()))).boxed()
+    }
+
     fn read_volume<'a>(
         &'a self,
         _: &'a Target,

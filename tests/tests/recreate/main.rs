@@ -1,6 +1,7 @@
 //! A cluster with three tenants is made anew, and everything that must survive does: on an undisturbed run, and killed at
 //! every call of the host, every record of the journal and every write of the vault.
 
+mod migration;
 mod tenants;
 
 use std::sync::Arc;
