@@ -96,6 +96,7 @@ mod tests {
             ignored: Vec::new(),
             suppressed: asks.then(|| ("LAC501".to_owned(), "fine".to_owned())).into_iter().collect(),
             volumes: BTreeMap::new(),
+            images: BTreeMap::new(),
         };
         asking.iter().map(one).collect()
     }

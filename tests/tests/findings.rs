@@ -32,6 +32,7 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::ClusterDelete, "tests/scenarios/lifecycle.out"),
     (Code::TenantUnreadable, "tests/scenarios/recreate.out"),
     (Code::RecreateUnfinished, "tests/tests/recreate/main.rs"),
+    (Code::MigrationBlocked, "tests/scenarios/migrate.out"),
     (Code::Interrupted, "tests/tests/recreate/main.rs"),
     (Code::DataLoss, "cli/tests/golden/recreate.txt"),
     (Code::DataLeftBehind, "tests/tests/volume_findings.rs"),
@@ -45,6 +46,7 @@ const ELSEWHERE: &[(Code, &str)] = &[
     (Code::DryRunRefused, "tests/scenarios/servers.out"),
     (Code::AdmissionDeviates, "tests/scenarios/servers.out"),
     (Code::ServiceInterruption, "cli/tests/kind/golden/another-cluster.txt"),
+    (Code::ImageNotLoaded, "tests/scenarios/images.out"),
     (Code::JobAlreadyRan, "cli/tests/kind/golden/another-cluster.txt"),
     (Code::SecretLost, "tests/scenarios/lifecycle.out"),
     (Code::StateDamaged, "cli/tests/doctor.rs"),
@@ -60,8 +62,7 @@ const ELSEWHERE: &[(Code, &str)] = &[
 ];
 
 /// Codes that need a state or a live world, and of which no test makes a finding yet.
-const UNTRIED: &[Code] =
-    &[Code::ClusterAmbiguous, Code::Unschedulable, Code::ImageNotLoaded, Code::SecretMissing, Code::StateLocked];
+const UNTRIED: &[Code] = &[Code::ClusterAmbiguous, Code::Unschedulable, Code::SecretMissing, Code::StateLocked];
 
 #[test]
 fn every_finding_triggers_and_nearly_triggers() {

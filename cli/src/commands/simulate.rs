@@ -67,12 +67,24 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
             host.replace_cluster(cluster).map_err(wrong)?;
             session.output.remark(&format!("kind cluster {cluster} deleted, and an empty one made\n"));
         }
+        SimulateCommand::WritePath { path, text } => {
+            host.write_host_data(path, text).map_err(wrong)?;
+            session.output.remark(&format!("{} written\n", clean(path)));
+        }
         SimulateCommand::SaveCertificates { cluster } => {
             let text = match host.save_certificates(cluster).map_err(wrong)? {
                 0 => "no certificates: the last copy stays\n".to_owned(),
                 secrets => format!("{} of {cluster} saved\n", count(secrets, "Secret")),
             };
             session.output.remark(&text);
+        }
+        SimulateCommand::BuildImage { image } => {
+            host.build_image(image).map_err(wrong)?;
+            session.output.remark(&format!("image {} built\n", clean(image)));
+        }
+        SimulateCommand::RemoveImage { image } => {
+            host.remove_image(image).map_err(wrong)?;
+            session.output.remark(&format!("image {} removed\n", clean(image)));
         }
         SimulateCommand::RemovePath { path } => {
             if !host.host_path_exists(path) {
@@ -176,6 +188,9 @@ fn show(session: &Session, host: &SimulatedHost) -> Result<()> {
         }
         for (port, container) in &cluster.ports {
             let _ = writeln!(text, "  port {port} -> {container}");
+        }
+        for (image, id) in &cluster.images {
+            let _ = writeln!(text, "  image {image} ({})", id.get(..19).unwrap_or(id));
         }
         for (namespace, objects) in &cluster.objects {
             let heading = if namespace.is_empty() { "cluster-wide" } else { namespace };

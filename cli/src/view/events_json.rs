@@ -40,6 +40,12 @@ pub fn version(time: &str) -> String {
     line(time, "info", &format!("laconic {version}"), "version", json!({"laconic": version, "ui": "1.2"}))
 }
 
+/// What a migration is made of.
+#[must_use]
+pub fn migration(time: &str, told: Value) -> String {
+    line(time, "info", "Migration below an umbrella", "migration", json!({"migration": told}))
+}
+
 /// The planned changes and their count.
 #[must_use]
 pub fn planned(time: &str, plan: &Plan) -> String {

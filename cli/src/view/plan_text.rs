@@ -193,6 +193,9 @@ pub fn summary_line(plan: &Plan) -> String {
     if plan.is_empty() && plan.mode == Mode::Stop {
         return "No changes. Nothing of it runs.".to_owned();
     }
+    if plan.is_empty() && plan.mode == Mode::Import {
+        return "No changes. Everything that was found is in state.".to_owned();
+    }
     if plan.is_empty() {
         return "No changes. Your infrastructure matches the configuration.".to_owned();
     }

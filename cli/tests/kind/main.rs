@@ -12,6 +12,7 @@ mod figures;
 mod host;
 mod ingress;
 mod kill;
+mod killed_recreate;
 mod page;
 mod printed;
 mod reasons;

@@ -56,9 +56,10 @@ pub use cluster::{
 };
 pub use environment::environment_file_paths;
 pub use hook::{HOOK_ANNOTATION, HookFile};
-pub use image::pushed_images;
+pub use image::{image_reference, pushed_images};
 pub use input::{
-    CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout, SharedCluster,
+    BuiltImage, CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout,
+    SharedCluster,
 };
 pub use kind_config::kind_config;
 pub use lower::lower;

@@ -33,6 +33,8 @@ pub fn dangers(
     crate::plan::danger_namespace::namespaces(judgement, &mut findings);
     crate::plan::danger_bytes::bytes(judgement, forecast, &mut findings);
     workloads(judgement, &mut findings);
+    crate::plan::danger_workload::workloads(judgement, &mut findings);
+    crate::plan::image::findings(judgement, &mut findings);
     secrets(judgement, recreates, &mut findings);
     state(judgement, &mut findings);
     crate::plan::danger_import::imports(judgement, &mut findings);

@@ -129,6 +129,7 @@ mod tests {
             ignored: Vec::new(),
             suppressed: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            images: BTreeMap::new(),
         };
         PlanInput::new(Mode::Apply, vec![deployment])
     }

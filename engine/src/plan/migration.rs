@@ -16,8 +16,11 @@ use crate::finding::Finding;
 use crate::plan::PlanInput;
 use crate::plan::document::{VolumeForecast, VolumeReason};
 use crate::plan::pending_edits::edited;
-use crate::plan::planner::Judgement;
-use crate::resource::{Resource, Target};
+use crate::plan::planner::{Judgement, live_cluster};
+use crate::plan::recreate::RecreateCourse;
+use crate::plan::transaction::course;
+use crate::resource::{MountSource, Resource, Target};
+use crate::source::is_under;
 use crate::state::{State, Tenant, VolumeStorage};
 
 /// Where a node sees the umbrella.
@@ -205,7 +208,7 @@ pub fn obstacles(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         for one in &migration.volumes {
-            let Some(why) = &one.obstacle else { continue };
+            let Some(why) = one.obstacle.clone().or_else(|| unseen(judgement, target, one)) else { continue };
             let from = one.from.as_deref().unwrap_or("the node");
             let name = format!("{}/{}", one.deployment, one.volume);
             let message = format!("the data of `{name}` cannot be moved from {from} to {}: {why}", one.to);
@@ -227,6 +230,20 @@ pub fn obstacles(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             unapplied(judgement, target, migration, findings);
         }
     }
+}
+
+/// Why it is not known that a directory of this host is the one that the node shows: Docker may run elsewhere.
+fn unseen(judgement: &Judgement<'_>, target: &Target, one: &VolumeMove) -> Option<String> {
+    let from = one.from.as_deref().filter(|_| course(judgement, target) == Some(RecreateCourse::Begins))?;
+    let node = &judgement.input.world.get(target)?.node;
+    let mounts = live_cluster(judgement.input, target)?.attributes["extraMounts"].as_array()?;
+    let containers = mounts
+        .iter()
+        .filter(|mount| mount["hostPath"].as_str().is_some_and(|host| is_under(from, host)))
+        .filter_map(|mount| mount["containerPath"].as_str());
+    let is_same = containers.into_iter().any(|container| node.mounts.get(container) == Some(&MountSource::Same));
+    (!is_same)
+        .then(|| "whether the node shows this host's directory could not be seen; run it where Docker runs".to_owned())
 }
 
 /// Other edits in the files of a deployment of the plan: they would be applied unseen, among everything that is made anew.

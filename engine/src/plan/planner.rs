@@ -14,7 +14,7 @@ use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference
 use crate::plan::survey::{
     Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
 };
-use crate::plan::{Mode, PlanInput, Requirements, migration, stop, target};
+use crate::plan::{Mode, PlanInput, Requirements, image, migration, stop, target};
 use crate::resource::{Observed, Resource, Target, UnknownReason};
 use crate::state::{State, Status};
 use crate::suppression::Suppressions;
@@ -184,7 +184,9 @@ fn extra_resources(
     if input.mode == Mode::Apply {
         for deployment in &input.deployments {
             let scope = Scope::deployment(&deployment.name);
-            let rollout = crate::plan::rollout::rollout(input, &deployment.resources, &scope);
+            let mut rollout = crate::plan::rollout::rollout(input, &deployment.resources, &scope);
+            let images = image::wanted(input, deployment, fates.get(&deployment.target), &mut rollout);
+            extra.extend(images.into_iter().map(|image| (deployment.target.clone(), image)));
             extra.extend(rollout.workloads.into_iter().map(|workload| (deployment.target.clone(), workload)));
             if let Some(state) = input.states.get(&scope) {
                 let (kept, missing) = kept_namespaces(state, &deployment.resources, &scope);
@@ -200,6 +202,7 @@ fn extra_resources(
     }
     if input.mode == Mode::Import {
         extra.extend(unwanted(input));
+        extra.extend(image::adopted(input));
     }
     let planned_names: BTreeSet<&str> = input.deployments.iter().map(|deployment| deployment.name.as_str()).collect();
     for (target, register) in registers(input) {
@@ -228,6 +231,7 @@ fn extra_resources(
             }
         }
     }
+    image::leave_out_missing(input, fates, &mut extra);
     extra
 }
 
@@ -274,8 +278,11 @@ fn judge<'a>(
     ignored: &BTreeMap<Scope, Vec<String>>,
     requirements: &mut Requirements,
 ) -> Judged<'a> {
+    let is_image = address.resource_type == ResourceType::KindImage;
     let comparison = match (item.desired, item.recorded) {
         // A stop changes nothing that stays.
+        // What is not here any more cannot be compared with what is on the nodes.
+        (Some(_), Some(_)) if is_image && !image::is_here(input, item.target, address) => Comparison::default(),
         (Some(_), Some(_)) if input.mode != Mode::Stop => {
             let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
             compare(address, &item, rules, input.fingerprinters.get(address.scope.name()))
@@ -301,6 +308,7 @@ fn judge<'a>(
         destroying: input.mode == Mode::Destroy,
         stopping: input.mode == Mode::Stop,
         stays: crate::plan::adoption::stays(address, item.recorded, item.live),
+        is_image,
     });
     Judged { item, verdict, comparison, completed: live_completed || recorded_completed }
 }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{ObjectKey, ResourceType, Scope};
 use crate::apply::{ObserveRequest, TargetRequest};
 use crate::attributes::Attributes;
+use crate::compile::CompiledDeployment;
+use crate::plan::danger_workload::{is_workload, referenced_secrets, request_of};
 use crate::plan::{Mode, PlanInput};
 use crate::resource::{Target, cluster_scope};
 use crate::secret::{Fingerprinter, add_fingerprints, mask_observed};
@@ -82,6 +84,24 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
             entry.certificate_backup = umbrella.map(crate::certificate::backup_path);
         }
     }
+    for deployment in &input.deployments {
+        let Some(scope) = cluster_scope(&deployment.target) else { continue };
+        let entry = request.entry(deployment.target.clone()).or_default();
+        // Others that come back with their cluster may have images of their own.
+        let others =
+            input.states.get(&scope).is_some_and(|state| state.tenants.keys().any(|one| *one != deployment.name));
+        let own = input.states.get(&Scope::deployment(&deployment.name));
+        let recorded =
+            own.is_some_and(|state| state.resources.keys().any(|one| one.resource_type == ResourceType::KindImage));
+        entry.images |= others || recorded || !deployment.images.is_empty();
+    }
+    if input.mode == Mode::Apply {
+        for deployment in &input.deployments {
+            let entry = request.entry(deployment.target.clone()).or_default();
+            entry.allocatable |= asks_for_more(input, deployment);
+            entry.keys.extend(missing_secrets(deployment));
+        }
+    }
     if input.mode == Mode::Import {
         // What carries our label may be of a kind that the spec no longer has.
         for entry in request.values_mut() {
@@ -110,6 +130,31 @@ fn umbrella<'a>(input: &'a PlanInput, target: &Target) -> Option<&'a str> {
     let registered = state.into_iter().flat_map(|state| state.tenants.values());
     let mut wishes = registered.chain(planned.map(|deployment| &deployment.tenant)).map(|tenant| &tenant.wishes);
     wishes.find_map(|wishes| wishes.mount_root.as_deref())
+}
+
+/// Whether a workload that asks its node for something is new or changed.
+fn asks_for_more(input: &PlanInput, deployment: &CompiledDeployment) -> bool {
+    let state = input.states.get(&Scope::deployment(&deployment.name));
+    deployment
+        .resources
+        .iter()
+        .filter(|one| is_workload(&one.address))
+        .filter(|one| {
+            let recorded = state.and_then(|state| state.resources.get(&one.address));
+            recorded.is_none_or(|recorded| recorded.desired.digest != one.digest())
+        })
+        .any(|one| !request_of(&one.attributes.value()["spec"]["template"]["spec"]).is_nothing())
+}
+
+/// The Secrets that pods refer to and that their deployment does not make.
+fn missing_secrets(deployment: &CompiledDeployment) -> BTreeSet<ObjectKey> {
+    let made: BTreeSet<ObjectKey> = deployment.resources.iter().map(crate::resource::Resource::key).collect();
+    let workloads = deployment.resources.iter().filter(|one| is_workload(&one.address));
+    workloads
+        .flat_map(|one| referenced_secrets(&one.attributes.value()))
+        .map(|one| one.key)
+        .filter(|key| !made.contains(key))
+        .collect()
 }
 
 /// The kinds of the Caddy system's objects.

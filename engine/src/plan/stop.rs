@@ -44,6 +44,8 @@ impl StopOptions {
             ResourceType::Namespace | ResourceType::Secret => !self.delete_namespace,
             ResourceType::PersistentVolume => !self.delete_volumes,
             ResourceType::PersistentVolumeClaim => !self.deletes_claims(),
+            // Others may run it too, and the next start does.
+            ResourceType::KindImage => true,
             // What a hook has done is done, as long as what it did is there.
             ResourceType::ConfigMap => !self.delete_namespace && is_hook_record(recorded),
             _ => false,

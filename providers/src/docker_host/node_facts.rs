@@ -59,7 +59,7 @@ pub(super) async fn look(
         let metadata = std::fs::metadata(sources.get(container)?).ok()?;
         Some((metadata.dev(), metadata.ino()))
     });
-    NodeFacts { count: observed.node.count, ..facts }
+    NodeFacts { count: observed.node.count, allocatable: observed.node.allocatable.clone(), ..facts }
 }
 
 /// The backup of certificates on this host, for a cluster that is not there.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::{EnactError, Readiness};
 use laconic_engine::certificate::backup_path;
-use laconic_engine::compile::UMBRELLA;
 use laconic_engine::compile::caddy::{BACKUP, NAMESPACE};
+use laconic_engine::compile::{UMBRELLA, image_reference};
 use laconic_engine::resource::{Live, Target};
 use laconic_engine::source::is_under;
 use serde_json::{Value, json};
@@ -160,6 +160,35 @@ impl SimulatedHost {
         self.change(|tx| {
             tx.make_host_directory(path);
             tx.apply(Mutation::PutFile(FileSystem::Host, path.to_owned(), FileEntry::Data(text.to_owned())));
+            Ok(())
+        })
+    }
+
+    /// Builds an image on the Docker host, as `docker build` does: each time another one. No registry has it.
+    ///
+    /// # Errors
+    /// A name that no image has, a directory that cannot be written.
+    pub fn build_image(&self, image: &str) -> Result<String, EnactError> {
+        let reference = image_reference(image)
+            .ok_or_else(|| EnactError::Refused(format!("`{image}` is no name of an image with a tag")))?;
+        self.change(|tx| {
+            let number = tx.next_number();
+            let id = tx.machine().image_id(number);
+            tx.apply(Mutation::SetImage(reference, Some(id.clone())));
+            Ok(id)
+        })
+    }
+
+    /// Removes an image from the Docker host; nodes keep theirs.
+    ///
+    /// # Errors
+    /// An image that is not there, a directory that cannot be written.
+    pub fn remove_image(&self, image: &str) -> Result<(), EnactError> {
+        self.change(|tx| {
+            let found =
+                image_reference(image).filter(|name| tx.machine().images.get(name).is_some_and(Option::is_some));
+            let reference = found.ok_or_else(|| EnactError::Refused(format!("the host has no image `{image}`")))?;
+            tx.apply(Mutation::SetImage(reference, None));
             Ok(())
         })
     }

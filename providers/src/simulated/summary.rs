@@ -38,6 +38,9 @@ pub struct ClusterSummary {
     pub mounts: BTreeMap<String, String>,
     /// `hostPort/protocol` → container port.
     pub ports: BTreeMap<String, u64>,
+    /// The images that were put on its nodes, with their ids.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, String>,
     /// Objects by namespace (empty for cluster-wide ones), as `Kind name: status`.
     pub objects: BTreeMap<String, Vec<String>>,
     /// Data on the node or in its storage, by path.
@@ -67,6 +70,7 @@ fn summarise(machine: &Machine) -> Summary {
             image: cluster.attributes["image"].as_str().unwrap_or_default().to_owned(),
             mounts,
             ports,
+            images: cluster.images.clone(),
             objects: lines(&cluster.objects),
             data: data(&cluster.overlay),
         };
@@ -78,6 +82,7 @@ fn summarise(machine: &Machine) -> Summary {
             image: String::new(),
             mounts: BTreeMap::new(),
             ports: BTreeMap::new(),
+            images: BTreeMap::new(),
             objects: lines(&remote.objects),
             data: data(&remote.files),
         };

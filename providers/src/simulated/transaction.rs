@@ -44,6 +44,17 @@ pub enum Mutation {
     SetDetached(String, BTreeSet<String>),
     /// A cluster has that many nodes.
     SetNodeCount(String, usize),
+    /// An image of the host has that id; `None` for one that was removed.
+    SetImage(String, Option<String>),
+    /// An image is on the nodes of a kind cluster.
+    LoadImage {
+        /// The cluster.
+        cluster: String,
+        /// The image.
+        image: String,
+        /// Its id.
+        id: String,
+    },
     /// A kind cluster is gone, with everything in it.
     RemoveCluster(String),
     /// A file system has that entry.
@@ -82,8 +93,9 @@ impl Machine {
             Mutation::PutCluster { name, node, attributes } => {
                 let (node, attributes) = (node.clone(), attributes.clone());
                 let (state, overlay, objects) = (NodeState::Running, Files::new(), BTreeMap::new());
-                let detached = BTreeSet::new();
-                self.clusters.insert(name.clone(), KindCluster { node, state, attributes, overlay, detached, objects });
+                let (detached, images) = (BTreeSet::new(), BTreeMap::new());
+                let cluster = KindCluster { node, state, attributes, overlay, images, detached, objects };
+                self.clusters.insert(name.clone(), cluster);
             }
             Mutation::SetNodeState(name, state) => {
                 if let Some(cluster) = self.clusters.get_mut(name) {
@@ -97,6 +109,14 @@ impl Machine {
             }
             Mutation::SetNodeCount(name, count) => {
                 self.node_counts.insert(name.clone(), *count);
+            }
+            Mutation::SetImage(image, id) => {
+                self.images.insert(image.clone(), id.clone());
+            }
+            Mutation::LoadImage { cluster, image, id } => {
+                if let Some(cluster) = self.clusters.get_mut(cluster) {
+                    cluster.images.insert(image.clone(), id.clone());
+                }
             }
             Mutation::RemoveCluster(name) => {
                 self.node_counts.remove(name);
