@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use laconic_engine::address::{Address, ResourceType, Scope};
 use laconic_engine::apply::{ObserveRequest, StateStore as _, TargetRequest};
+use laconic_engine::certificate::{Certificates, backup_path};
 use laconic_engine::compile::{ClusterInput, compose_cluster};
 use laconic_engine::plan::danger::unknown_text;
-use laconic_engine::resource::{ClusterIdentity, Observed, ObservedTarget, Target};
+use laconic_engine::resource::{CertificateBackup, ClusterIdentity, Observed, ObservedTarget, Target};
 use laconic_engine::source::is_under;
 use laconic_engine::state::{State, Tenant, VolumeStorage};
 use serde_json::Value;
@@ -94,19 +95,22 @@ pub struct ClusterReport {
     pub ports: BTreeMap<String, Fact>,
     /// The deployments in its register.
     pub deployments: Vec<Resident>,
+    /// The certificates of its ingress, and their backup; nothing where they were not looked for or could not be seen.
+    pub certificates: Option<(Certificates, CertificateBackup)>,
     /// The operation that was begun and never ended.
     pub interrupted: Option<String>,
 }
 
-/// The clusters of this state directory and of this host's container engine, by name; and why there may be more.
+/// The clusters of this state directory and of this host's container engine, by name; and why there may be more. Their
+/// certificates are looked for where that is asked for.
 ///
 /// # Errors
 /// State that cannot be read.
-pub fn reports(session: &Session) -> Result<(Vec<ClusterReport>, Option<String>)> {
+pub fn reports(session: &Session, certificates: bool) -> Result<(Vec<ClusterReport>, Option<String>)> {
     let recorded =
         session.wire.recorded_clusters().map_err(|(path, error)| crate::error::file(&path, "read")(error))?;
     let mut names: BTreeSet<String> = recorded.into_iter().collect();
-    let mut targets: BTreeSet<Target> = names.iter().cloned().map(Target::Kind).collect();
+    let targets: BTreeSet<Target> = names.iter().cloned().map(Target::Kind).collect();
     let host = match session.wire.simulated_host()? {
         Some(host) => Host::Simulated(Box::new(host)),
         None => session.wire.live_for_a_look(&targets, &BTreeMap::new()),
@@ -119,13 +123,14 @@ pub fn reports(session: &Session) -> Result<(Vec<ClusterReport>, Option<String>)
         }
         Err(error) => Some(error.to_string()),
     };
-    targets.extend(names.iter().cloned().map(Target::Kind));
-    let request: ObserveRequest = targets.into_iter().map(|target| (target, looked_at())).collect();
-    let world = runtime.block_on(host.provider().observe(&request));
     let store = session.wire.store(&BTreeMap::new());
-    let mut reports = Vec::with_capacity(names.len());
-    for name in names {
-        let state = load(&store, &name)?;
+    let states: Vec<(String, State)> =
+        names.into_iter().map(|name| load(&store, &name).map(|state| (name, state))).collect::<Result<_>>()?;
+    let request: ObserveRequest =
+        states.iter().map(|(name, state)| (Target::Kind(name.clone()), looked_at(state, certificates))).collect();
+    let world = runtime.block_on(host.provider().observe(&request));
+    let mut reports = Vec::with_capacity(states.len());
+    for (name, state) in states {
         let observed = world.get(&Target::Kind(name.clone()));
         // What was archived or never begun, and is not there either, is no cluster.
         if state.is_new() && !observed.is_some_and(|seen| matches!(seen.cluster, Observed::Present(_))) {
@@ -136,8 +141,15 @@ pub fn reports(session: &Session) -> Result<(Vec<ClusterReport>, Option<String>)
     Ok((reports, unseen))
 }
 
-fn looked_at() -> TargetRequest {
-    TargetRequest { types: [ResourceType::KindMount, ResourceType::KindPort].into(), ..TargetRequest::default() }
+fn looked_at(state: &State, certificates: bool) -> TargetRequest {
+    let mut request =
+        TargetRequest { types: [ResourceType::KindMount, ResourceType::KindPort].into(), ..TargetRequest::default() };
+    if certificates {
+        request.types.insert(ResourceType::Secret);
+        let umbrella = state.tenants.values().find_map(|tenant| tenant.wishes.mount_root.as_deref());
+        request.certificate_backup = umbrella.map(backup_path);
+    }
+    request
 }
 
 fn load(store: &LocalStore, name: &str) -> Result<State> {
@@ -182,8 +194,16 @@ pub fn report(name: &str, state: &State, observed: Option<&ObservedTarget>) -> C
         ports: facts(forms, ports_of),
         mounts,
         deployments,
+        certificates: observed.and_then(certificates),
         interrupted: state.interrupted.clone(),
     }
+}
+
+/// The certificates of a cluster that is there, or what is left of them.
+fn certificates(observed: &ObservedTarget) -> Option<(Certificates, CertificateBackup)> {
+    let backup = observed.node.certificate_backup.clone()?;
+    let objects = observed.objects.as_ref().ok().filter(|_| !observed.unlisted.contains_key(&ResourceType::Secret))?;
+    Some((Certificates::of(objects, &backup), backup))
 }
 
 fn presence(state: &State, observed: Option<&ObservedTarget>) -> Presence {

@@ -3,13 +3,13 @@
 //! Caddy keeps what it got from its certificate authority as Secrets, which die with the cluster; authorities limit how
 //! often they issue the same again. A CronJob saves them under the umbrella, from where they come back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use crate::address::{ObjectKey, ResourceType};
 use crate::compile::caddy::{BACKUP, BACKUP_FILE, CONTROLLER, NAMESPACE};
-use crate::resource::Live;
+use crate::resource::{CertificateBackup, Live};
 use crate::yaml::{Node, NodeKind, parse};
 
 /// The label of Caddy's Secrets.
@@ -42,9 +42,8 @@ fn is_certificate(name: &str) -> bool {
     name.ends_with(".crt")
 }
 
-/// When each certificate of a cluster was last written, RFC 3339; `None` for an object that is no certificate.
-#[must_use]
-pub fn written_at<'a>(key: &ObjectKey, live: &'a Live) -> Option<&'a str> {
+/// When a certificate was last written, RFC 3339; `None` for an object that is none.
+fn written_at<'a>(key: &ObjectKey, live: &'a Live) -> Option<&'a str> {
     if !is_caddys(key, &live.attributes) || !is_certificate(&key.name) {
         return None;
     }
@@ -52,6 +51,30 @@ pub fn written_at<'a>(key: &ObjectKey, live: &'a Live) -> Option<&'a str> {
     // A certificate that was renewed is in the Secret of the first one.
     let changed = live.owners.iter().map(|owner| owner.time.as_str()).max().unwrap_or_default();
     Some(created.max(changed))
+}
+
+/// The certificates of a cluster and their backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificates {
+    /// How many there are.
+    pub count: usize,
+    /// How many of them were written since their backup; all of them where there is none.
+    pub unsaved: usize,
+}
+
+impl Certificates {
+    /// The certificates among the objects of a cluster, and which of them a backup lacks. A backup of which the time was not
+    /// seen has them all.
+    #[must_use]
+    pub fn of(objects: &BTreeMap<ObjectKey, Live>, backup: &CertificateBackup) -> Self {
+        let written: Vec<&str> = objects.iter().filter_map(|(key, live)| written_at(key, live)).collect();
+        let is_unsaved = |time: &&&str| match backup {
+            CertificateBackup::Missing => true,
+            CertificateBackup::Saved { at: Some(at) } => at.as_str() < **time,
+            CertificateBackup::Saved { at: None } => false,
+        };
+        Self { count: written.len(), unsaved: written.iter().filter(is_unsaved).count() }
+    }
 }
 
 /// Why a backup brings nothing back. Never says what is in it.

@@ -16,7 +16,7 @@ pub fn run(session: &Session, command: &ClusterCommand) -> Result<Exit> {
     if let ClusterCommand::Migrate(arguments) = command {
         return migrate::run(session, arguments);
     }
-    let (reports, unseen) = reports(session)?;
+    let (reports, unseen) = reports(session, matches!(command, ClusterCommand::Show { .. }))?;
     if let Some(why) = &unseen {
         session.output.remark(&format!("The clusters that run here are not known: {}.\n", clean(why)));
     }

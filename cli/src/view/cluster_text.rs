@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use laconic_engine::certificate::Certificates;
+use laconic_engine::resource::CertificateBackup;
 use serde_json::{Value, json};
 
 use crate::cluster_report::{ClusterReport, Fact, Presence, Resident, Volume};
@@ -43,6 +45,9 @@ pub fn json(report: &ClusterReport) -> Value {
         "name": report.name, "recorded": report.recorded, "presence": presence, "why_unknown": why,
         "identity": report.identity, "node_image": fact(&report.node_image), "mounts": facts(&report.mounts),
         "ports": facts(&report.ports), "deployments": deployments, "interrupted": report.interrupted,
+        "certificates": report.certificates.as_ref().map(|(found, backup)| {
+            json!({"count": found.count, "unsaved": found.unsaved, "backup": backup})
+        }),
     })
 }
 
@@ -98,6 +103,9 @@ pub fn show(report: &ClusterReport, palette: Palette) -> String {
             text.push('\n');
         }
     }
+    if let Some(line) = certificates(report) {
+        let _ = writeln!(text, "certificates  {line}\n");
+    }
     if report.deployments.is_empty() {
         text.push_str("No deployment is registered on it.\n");
     }
@@ -105,6 +113,21 @@ pub fn show(report: &ClusterReport, palette: Palette) -> String {
         text.push_str(&deployment(resident, palette));
     }
     text
+}
+
+/// What is there of certificates and of their backup; nothing where there is neither.
+fn certificates(report: &ClusterReport) -> Option<String> {
+    let (Certificates { count, unsaved }, backup) = report.certificates.as_ref()?;
+    let of = |at: &Option<String>| at.as_ref().map(|at| format!(" of {}", clean(at))).unwrap_or_default();
+    Some(match (count, backup) {
+        (0, CertificateBackup::Missing) => return None,
+        (0, CertificateBackup::Saved { at }) => format!("none; there is a backup{}", of(at)),
+        (_, CertificateBackup::Missing) => format!("{count}, in no backup"),
+        (_, CertificateBackup::Saved { at }) if *unsaved > 0 => {
+            format!("{count}, {unsaved} of them newer than the backup{}", of(at))
+        }
+        (_, CertificateBackup::Saved { at }) => format!("{count}, in the backup{}", of(at)),
+    })
 }
 
 fn deployment(resident: &Resident, palette: Palette) -> String {

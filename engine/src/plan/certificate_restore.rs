@@ -9,7 +9,7 @@ use crate::compile::UMBRELLA;
 use crate::compile::caddy::CONTROLLER;
 use crate::plan::Mode;
 use crate::plan::change::Action;
-use crate::plan::planner::Judgement;
+use crate::plan::planner::{Judged, Judgement};
 use crate::plan::recreate::RecreateCourse;
 use crate::plan::transaction::course;
 use crate::resource::{CertificateBackup, Target};
@@ -69,13 +69,24 @@ pub fn backup<'a>(judgement: &Judgement<'a>, target: &Target) -> Option<&'a Cert
     judgement.input.world.get(target)?.node.certificate_backup.as_ref()
 }
 
-/// Where the host has the backup of a cluster's certificates; `None` for a cluster without an umbrella.
+/// Where the host has the backup of the certificates of a cluster as it runs; `None` for one without an umbrella.
+#[must_use]
+pub fn running_backup_file(judgement: &Judgement<'_>, target: &Target) -> Option<String> {
+    let judged = umbrella(judgement, target)?;
+    let recorded = judged.item.recorded.and_then(|recorded| recorded.desired.value.as_deref());
+    match judged.item.live.map(|live| &live.attributes).or(recorded) {
+        Some(mount) => Some(backup_path(mount["hostPath"].as_str()?)),
+        None => None,
+    }
+}
+
+/// Where the host has the backup of the certificates of a cluster that is to be made; `None` for one without an umbrella.
 #[must_use]
 pub fn backup_file(judgement: &Judgement<'_>, target: &Target) -> Option<String> {
-    let address = Address::new(ResourceType::KindMount, Scope::cluster(target.name()), UMBRELLA);
-    let judged = judgement.resources.get(&address)?;
-    let desired = judged.item.desired.map(|mount| mount.attributes.value().into_owned());
-    let mount =
-        desired.or_else(|| judged.item.recorded.and_then(|recorded| recorded.desired.value.as_deref().cloned()))?;
+    let mount = umbrella(judgement, target)?.item.desired?.attributes.value().into_owned();
     Some(backup_path(mount["hostPath"].as_str()?))
+}
+
+fn umbrella<'j, 'a>(judgement: &'j Judgement<'a>, target: &Target) -> Option<&'j Judged<'a>> {
+    judgement.resources.get(&Address::new(ResourceType::KindMount, Scope::cluster(target.name()), UMBRELLA))
 }

@@ -1,11 +1,11 @@
 //! LAC604: certificates that die with their cluster and are in no backup, or not as they are now.
 
 use crate::address::{Address, Scope};
-use crate::certificate::{controller_key, written_at};
+use crate::certificate::{Certificates, controller_key};
 use crate::code::Code;
 use crate::compile::caddy::{BACKUP, NAMESPACE};
 use crate::finding::Finding;
-use crate::plan::certificate_restore::{backup, backup_file, is_in_vault};
+use crate::plan::certificate_restore::{backup, backup_file, is_in_vault, running_backup_file};
 use crate::plan::decide::ClusterFate;
 use crate::plan::planner::Judgement;
 use crate::resource::{CertificateBackup, Target};
@@ -25,24 +25,22 @@ pub fn certificates(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
 fn endangered(judgement: &Judgement<'_>, target: &Target, fate: &ClusterFate) -> Option<Finding> {
     let name = target.kind_cluster()?;
     let objects = judgement.input.world.get(target)?.objects.as_ref().ok()?;
-    let written: Vec<&str> = objects.iter().filter_map(|(key, live)| written_at(key, live)).collect();
-    let newest = written.iter().max()?;
-    let file = backup_file(judgement, target);
-    let count = written.len();
+    let backup = backup(judgement, target)?;
+    let Certificates { count, unsaved } = Certificates::of(objects, backup);
+    if unsaved == 0 {
+        return None;
+    }
+    let file = running_backup_file(judgement, target);
     let its = if count == 1 { "its certificate is".to_owned() } else { format!("its {count} certificates are") };
     let happens = if matches!(fate, ClusterFate::Deleted(_)) { "is deleted" } else { "is made anew" };
-    let message = match (&file, backup(judgement, target)?) {
+    let message = match (&file, backup) {
         (None, _) => format!("the cluster `{name}` {happens}, and {its} in no backup: it has no umbrella mount"),
-        (Some(file), CertificateBackup::Missing) => {
+        (Some(file), CertificateBackup::Saved { at: Some(at) }) => format!(
+            "the cluster `{name}` {happens}, and the backup of its certificates, {file}, is from {at}: {unsaved} of {count} written since"
+        ),
+        (Some(file), _) => {
             format!("the cluster `{name}` {happens}, and {its} in no backup: there is no {file}")
         }
-        (Some(file), CertificateBackup::Saved { at: Some(at) }) if at.as_str() < *newest => {
-            let newer = written.iter().filter(|time| **time > at.as_str()).count();
-            format!(
-                "the cluster `{name}` {happens}, and the backup of its certificates, {file}, is from {at}: {newer} of {count} written since"
-            )
-        }
-        (Some(_), CertificateBackup::Saved { .. }) => return None,
     };
     let mut finding = Finding::new(Code::CertificateBackup, message).about(name);
     finding = finding.help(match is_in_vault(judgement, target) {
