@@ -10,6 +10,7 @@ mod engine;
 mod figures;
 mod host;
 mod kill;
+mod migrate;
 mod page;
 mod printed;
 mod reasons;

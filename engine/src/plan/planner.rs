@@ -83,7 +83,8 @@ pub fn plan_or_requirements(input: &PlanInput) -> Result<Plan, Requirements> {
     plan.ok_or(requirements)
 }
 
-fn with_judgement<T>(
+/// Judges everything, and has somebody look at that.
+pub fn with_judgement<T>(
     input: &PlanInput,
     composition: &Composition,
     requirements: &mut Requirements,
