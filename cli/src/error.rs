@@ -81,6 +81,20 @@ pub enum Problem {
         /// Where the search began.
         from: PathBuf,
     },
+    /// No deployment on a kind cluster is below these directories.
+    NoDeploymentBelow {
+        /// The directories.
+        roots: Vec<PathBuf>,
+    },
+    /// Two directories are one deployment.
+    SameDeployment {
+        /// Its id.
+        id: String,
+        /// The one directory.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
     /// A directory is no deployment directory.
     NotADeployment {
         /// The directory.

@@ -2,6 +2,7 @@
 
 pub mod pin;
 pub mod repository;
+pub mod root;
 pub mod selection;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -155,9 +155,18 @@ fn paths(
 ) -> BTreeMap<String, String> {
     let (spec, _) = read_spec(&SPEC.into(), text);
     let own = |volume: &str| join_path(root, &format!("{deployment}/{volume}"));
+    // Everywhere but in the spec a renamed volume has its first name.
+    let first = |name: &str| {
+        let mut first = name.to_owned();
+        for _ in &spec.moved {
+            let entry = spec.moved.iter().find(|(_, to)| to.value == first);
+            first = entry.map_or(first, |(from, _)| from.value.clone());
+        }
+        first
+    };
     let wanted =
         |(name, written): &(laconic_engine::spec::Located<String>, Option<laconic_engine::spec::Located<String>>)| {
-            let volume = &name.value;
+            let volume = &first(&name.value);
             let path = match storage.get(volume)? {
                 VolumeStorage::Host(path) if is_under(path, root) => normalize_path(path),
                 VolumeStorage::Host(_) => own(volume),
@@ -166,7 +175,7 @@ fn paths(
                 VolumeStorage::Overlay if rescued.contains(&format!("{deployment}/{volume}")) => own(volume),
                 VolumeStorage::Overlay | VolumeStorage::Provisioned => return None,
             };
-            Some((volume.clone(), path))
+            Some((name.value.clone(), path))
         };
     spec.volumes.iter().filter_map(wanted).collect()
 }

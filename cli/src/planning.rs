@@ -267,6 +267,8 @@ fn gather(
     input.rerun_jobs = wanted.planning.rerun_jobs;
     input.rescue_volumes = wanted.planning.rescue_volume.iter().cloned().collect();
     input.vaults = vaults(session, &input)?;
+    let vault = session.wire.vault();
+    input.vault_places = input.vaults.keys().map(|cluster| (cluster.clone(), vault.place(cluster))).collect();
     // A spec without a directory has no state yet.
     let homeless: BTreeSet<&str> =
         inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.as_str()).collect();

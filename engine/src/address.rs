@@ -46,6 +46,8 @@ resource_types! {
     KindMount => "kind_mount", "KindMount", "", false;
     /// One extraPortMapping of a kind cluster; fixed at cluster creation.
     KindPort => "kind_port", "KindPort", "", false;
+    /// An image of this host's container engine on the nodes of a kind cluster; goes with the cluster.
+    KindImage => "kind_image", "KindImage", "", false;
     /// A RuntimeClass.
     RuntimeClass => "runtime_class", "RuntimeClass", "node.k8s.io/v1", false;
     /// A Namespace.

@@ -360,6 +360,80 @@ async fn mounts_and_ports_are_there_or_are_not() {
     assert_eq!(bed.host.readiness(&target(), &key).await, Ok(Readiness::Ready));
 }
 
+const NODES: [&str; 2] = ["main-control-plane", "main-worker"];
+const WEB: &str = "shop/web:local";
+
+fn images_here(lines: &str) -> Value {
+    let format = "{{.Repository}}:{{.Tag}}\t{{.ID}}";
+    call("docker", &["image", "ls", "--no-trunc", "--format", format], 0, lines, "")
+}
+
+/// What a node lists: one image, under that name.
+fn images_of(node: &str, id: &str) -> Value {
+    let list = json!({"images": [{"id": id, "repoTags": ["docker.io/shop/web:local"], "repoDigests": []}]});
+    call("docker", &["exec", node, "sh", "-c", "crictl images --output json", "sh"], 0, &list.to_string(), "")
+}
+
+fn load(status: i32, stderr: &str) -> Value {
+    call("kind", &["load", "docker-image", WEB, "--name", "main"], status, "", stderr)
+}
+
+/// The nodes have these before and after.
+fn loading(here: &str, before: [&str; 2], after: [&str; 2]) -> Vec<Value> {
+    let mut calls =
+        vec![inspect(Some(&node("running"))), nodes("main-control-plane\nmain-worker\n"), images_here(here)];
+    for ids in [before, after] {
+        calls.extend(NODES.iter().zip(ids).map(|(node, id)| images_of(node, id)));
+    }
+    calls
+}
+
+async fn put_image(calls: &[Value]) -> Result<Enacted, EnactError> {
+    let address = Address::new(ResourceType::KindImage, laconic_engine::address::Scope::deployment("shop"), WEB);
+    let step = Step {
+        target: target(),
+        key: ObjectKey::new(ResourceType::KindImage, "", WEB),
+        address,
+        operation: Operation::Create,
+        object: Some(json!({"image": WEB, "id": "sha256:new"})),
+        expected_uid: None,
+        force_conflicts: false,
+    };
+    Bed::new(calls).host.enact(&step).await
+}
+
+#[tokio::test]
+async fn an_image_is_put_on_nodes_that_lack_it_and_on_no_others() {
+    let here = "shop/web:local\tsha256:new\n<none>:<none>\tsha256:x\n";
+    let (old, new) = ("sha256:old", "sha256:new");
+    // One node has it, the other one the image before.
+    let calls = [loading(here, [new, old], [new, new]), vec![load(0, "")]].concat();
+    let live = put_image(&calls).await.unwrap().live.unwrap();
+    assert_eq!((live.uid.as_str(), &live.attributes["id"]), ("node-1shop/web:local", &json!(new)));
+    // Nothing is recorded of `kind load`: had it been called, this would be an error.
+    let live = put_image(&loading(here, [new, new], [new, new])).await.unwrap().live.unwrap();
+    assert_eq!(live.attributes["id"], new);
+    // Built again, or removed, since the plan was made.
+    for here in ["shop/web:local\tsha256:newer\n", ""] {
+        let error = put_image(&loading(here, [old, old], [old, old])).await.unwrap_err();
+        assert!(matches!(error, EnactError::Stale(_)), "{error}");
+    }
+    let failing = [loading(here, [old, old], [old, old]), vec![load(1, "ERROR: no space left on device")]].concat();
+    let error = put_image(&failing).await.unwrap_err();
+    assert!(error.to_string().contains("no space left"), "{error}");
+}
+
+#[tokio::test]
+async fn the_images_of_a_host_without_the_cluster_are_seen() {
+    let bed = Bed::new(&[info(), inspect(None), nodes(""), files(1, "", NO_CONTAINER), images_here("a:1\tsha256:a\n")]);
+    let wanted = TargetRequest { images: true, ..TargetRequest::default() };
+    let seen = bed.host.observe(&ObserveRequest::from([(target(), wanted)])).await.remove(&target()).unwrap();
+    let images = seen.node.images.unwrap();
+    assert_eq!(images.here, [("a:1".to_owned(), "sha256:a".to_owned())].into());
+    assert!(images.on_nodes.is_empty());
+    assert_eq!(bed.look().await.node.images, None, "nobody asked");
+}
+
 #[tokio::test]
 async fn a_name_that_leads_out_of_the_directory_is_none() {
     let bed = Bed::new(&[info()]);

@@ -209,6 +209,21 @@ pub enum SimulateCommand {
         /// What is in it from then on
         text: String,
     },
+    /// Have the CronJob of a cluster that saves its certificates run now
+    SaveCertificates {
+        /// The cluster
+        cluster: String,
+    },
+    /// Build an image on the host, as `docker build` does: each time another one, and no registry has it
+    BuildImage {
+        /// The image, with its tag
+        image: String,
+    },
+    /// Remove an image from the host; the nodes of clusters keep theirs
+    RemoveImage {
+        /// The image, with its tag
+        image: String,
+    },
     /// Remove a path of the host with everything beneath it
     RemovePath {
         /// The path

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::args::{FaultKind, PolicyCommand, SimulateCommand};
 use crate::error::{Exit, Problem, Result};
 use crate::session::Session;
-use crate::view::style::clean;
+use crate::view::style::{clean, count};
 use crate::view::yaml;
 use crate::wire::SimulatedHost;
 
@@ -70,6 +70,21 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
         SimulateCommand::WritePath { path, text } => {
             host.write_host_data(path, text).map_err(wrong)?;
             session.output.remark(&format!("{} written\n", clean(path)));
+        }
+        SimulateCommand::SaveCertificates { cluster } => {
+            let text = match host.save_certificates(cluster).map_err(wrong)? {
+                0 => "no certificates: the last copy stays\n".to_owned(),
+                secrets => format!("{} of {cluster} saved\n", count(secrets, "Secret")),
+            };
+            session.output.remark(&text);
+        }
+        SimulateCommand::BuildImage { image } => {
+            host.build_image(image).map_err(wrong)?;
+            session.output.remark(&format!("image {} built\n", clean(image)));
+        }
+        SimulateCommand::RemoveImage { image } => {
+            host.remove_image(image).map_err(wrong)?;
+            session.output.remark(&format!("image {} removed\n", clean(image)));
         }
         SimulateCommand::RemovePath { path } => {
             if !host.host_path_exists(path) {
@@ -173,6 +188,9 @@ fn show(session: &Session, host: &SimulatedHost) -> Result<()> {
         }
         for (port, container) in &cluster.ports {
             let _ = writeln!(text, "  port {port} -> {container}");
+        }
+        for (image, id) in &cluster.images {
+            let _ = writeln!(text, "  image {image} ({})", id.get(..19).unwrap_or(id));
         }
         for (namespace, objects) in &cluster.objects {
             let heading = if namespace.is_empty() { "cluster-wide" } else { namespace };

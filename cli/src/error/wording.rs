@@ -20,6 +20,15 @@ impl Problem {
                     from.display()
                 )
             }
+            Self::NoDeploymentBelow { roots } => {
+                let roots: Vec<String> = roots.iter().map(|root| format!("`{}`", root.display())).collect();
+                format!("no deployment on a kind cluster is below {}", roots.join(" or "))
+            }
+            Self::SameDeployment { id, first, second } => format!(
+                "`{}` and `{}` have the same deployment-id, {id}: one of them is a copy",
+                first.display(),
+                second.display()
+            ),
             Self::NotADeployment { directory, lacks } => {
                 format!("`{}` is not a deployment directory: it has no {lacks}", directory.display())
             }
@@ -149,6 +158,14 @@ impl Problem {
                 "name a deployment directory with `--dir DIR`, or a spec with `--spec-file FILE --stack DIR`"
                     .to_owned(),
                 "`laconic --stack STACK deploy create --spec-file FILE --deployment-dir DIR` makes one".to_owned(),
+            ],
+            Self::NoDeploymentBelow { .. } => vec![
+                "a deployment is a directory with spec.yml and deployment.yml, at most three below; name others with `--dir DIR`"
+                    .to_owned(),
+            ],
+            Self::SameDeployment { .. } => vec![
+                "the namespace tells which one runs, in its annotation laconic.com/deployment-dir".to_owned(),
+                "move the other one away, or name the directories that are meant with `--dir DIR`".to_owned(),
             ],
             Self::NotADeployment { directory, .. } => vec![format!(
                 "`laconic --stack STACK deploy create --spec-file FILE --deployment-dir {}` makes one",

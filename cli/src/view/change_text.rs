@@ -71,6 +71,10 @@ pub fn because(reason: &Reason) -> Option<String> {
         }
         Reason::AlreadyGone => "it is already gone".to_owned(),
         Reason::NotOurs => "it was there before this deployment, and stays".to_owned(),
+        Reason::BuiltAgain => "it was built again on this host".to_owned(),
+        Reason::LeftOnNodes => {
+            "nothing of this deployment runs it; it stays on the nodes until they clear it away".to_owned()
+        }
         Reason::Interrupted => "an earlier operation on it was interrupted".to_owned(),
         Reason::JobCompleted => "the Job completed and does not run again".to_owned(),
     })
@@ -188,6 +192,7 @@ fn is_telling(resource_type: ResourceType, path: &str) -> bool {
         ResourceType::Ingress => ends("].host") || ends(".service.name") || ends(".service.port.number"),
         ResourceType::IngressClass => path == "spec.controller",
         ResourceType::RuntimeClass => path == "handler",
+        ResourceType::KindImage => path == "id",
         _ => false,
     }
 }

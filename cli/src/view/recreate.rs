@@ -7,6 +7,7 @@ use laconic_engine::address::ObjectKey;
 use laconic_engine::plan::{
     Migration, Plan, QuiesceReason, Recreate, RecreateCourse, RecreatePhase, SecretReturn, VolumeMove,
 };
+use laconic_engine::resource::CertificateBackup;
 
 use crate::view::style::{Palette, clean, count};
 
@@ -44,6 +45,21 @@ pub fn recreates(plan: &Plan, all: bool, palette: Palette) -> String {
             let _ = writeln!(text, "  {}", palette.warn(&line));
         }
         text.push('\n');
+    }
+    text
+}
+
+/// The certificates that come back from a backup; of one that nobody saw there is nothing to say.
+#[must_use]
+pub fn certificates(plan: &Plan, palette: Palette) -> String {
+    let mut text = String::new();
+    for restore in &plan.certificate_restores {
+        let Some(CertificateBackup::Saved { at }) = &restore.backup else { continue };
+        let heading = format!("Certificates of cluster {}:", clean(&restore.cluster));
+        let saved = at.as_ref().map(|at| format!(", saved {}", clean(at))).unwrap_or_default();
+        let file = clean(&restore.file);
+        let _ = writeln!(text, "{}", palette.bold(&heading));
+        let _ = writeln!(text, "  restore   from {file}{saved}, before Caddy starts\n");
     }
     text
 }

@@ -5,9 +5,13 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::figures::{apply_from_nothing, timed};
-use crate::host::{Deployment, Host, clusters, content};
+use crate::host::{Deployment, Host, clusters, content, tool};
+use crate::ingress;
 use crate::page;
 use crate::printed::{edit, edited, forecast};
+
+/// An image that Docker has on this host alone.
+const BUILT_HERE: &str = "journey/blog:local";
 
 #[test]
 fn from_nothing_over_tenants_to_a_recreate() {
@@ -15,6 +19,8 @@ fn from_nothing_over_tenants_to_a_recreate() {
     let shop = from_nothing(&host);
     let blog = a_second_one_joins(&host, &shop);
     let ledger = a_foreign_mount_is_refused(&host, &shop, &blog);
+    ingress::is_changed_for_everybody(&host, &[&shop, &blog, &ledger]);
+    ingress::is_repaired(&host, &[&shop, &blog, &ledger]);
     everything_comes_back(&host, &[&shop, &blog, &ledger]);
     host.kubeconfig_is_untouched();
 }
@@ -63,15 +69,46 @@ fn a_second_one_joins<'a>(host: &'a Host, shop: &Deployment<'_>) -> Deployment<'
     let node = host.node_id(&cluster);
     let blog = host.deployment("blog", &[]);
     assert_eq!(blog.cluster(), cluster, "it joins the cluster that runs");
+    // Its image was built on this host, and no registry has it.
+    let compose = "blog/compose/docker-compose-web.yml";
+    host.write(compose, &host.read(compose).replace("laconic-testbed/workload:1", BUILT_HERE));
+    build("built here");
     let plan = blog.laconic(&["plan", "--detailed-exitcode"]).expect(2);
     assert!(!plan.stdout.contains("LAC2"), "{}", plan.stdout);
+    plan.says(&format!("# kind_image.blog.{BUILT_HERE} will be created")).says("LAC504");
     blog.apply();
     blog.answers();
+    assert_eq!(page_image(&blog), "image built here");
+    blog.nothing_to_do();
+    built_again(&blog);
     shop.answers();
     assert_eq!(host.node_id(&cluster), node);
     blog.nothing_to_do();
     shop.nothing_to_do();
     blog
+}
+
+/// Builds the image: another one than any that a node has pulled, whose pulls kubelets remember by id.
+fn build(says: &str) {
+    tool("docker", &["create", "--name", "journey-build", "laconic-testbed/workload:1"]);
+    tool("docker", &["commit", "--change", &format!("ENV WORKLOAD_IMAGE=\"{says}\""), "journey-build", BUILT_HERE]);
+    tool("docker", &["rm", "journey-build"]);
+}
+
+/// The page tells which image serves it.
+fn page_image(deployment: &Deployment<'_>) -> String {
+    let page = page::get(&deployment.site(), "/").unwrap();
+    page.lines().nth(1).unwrap_or_default().to_owned()
+}
+
+fn built_again(blog: &Deployment<'_>) {
+    build("built again");
+    let plan = blog.laconic(&["plan", "--detailed-exitcode"]).expect(2);
+    let plan = plan.says(&format!("# kind_image.blog.{BUILT_HERE} will be updated in-place")).says("LAC504");
+    plan.says("# deployment.blog.web will be updated in-place").says("Plan: 0 to add, 2 to change, 0 to destroy.");
+    blog.apply();
+    blog.answers();
+    assert_eq!(page_image(blog), "image built again");
 }
 
 fn a_foreign_mount_is_refused<'a>(host: &'a Host, shop: &Deployment<'_>, blog: &Deployment<'_>) -> Deployment<'a> {
@@ -161,6 +198,7 @@ fn everything_comes_back(host: &Host, all: &[&Deployment<'_>; 3]) {
         deployment.nothing_to_do();
     }
     page::wait(&ledger.site(), "/files/extra/hello", "from the host");
+    assert_eq!(page_image(all[1]), "image built again", "what was built here is on the new node");
     // Each started once more.
     assert_eq!(starts(), before.map(|lines| lines + 1));
     completed_jobs_did_not_run_again(host, all);

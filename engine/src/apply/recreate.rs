@@ -86,25 +86,12 @@ impl Phase<'_> {
     /// Does something that may fail for a passing reason.
     pub(crate) async fn again<T, F: Future<Output = Result<T, EnactError>>>(
         &self,
-        mut one: impl FnMut() -> F,
+        one: impl FnMut() -> F,
     ) -> Result<T, PhaseFailure> {
-        let mut pause = Duration::from_millis(250);
-        let mut attempt = 1;
-        loop {
-            match one().await {
-                Ok(done) => return Ok(done),
-                Err(EnactError::Transient(_)) if attempt < self.apply.options.attempts => {
-                    attempt += 1;
-                    self.apply.clock.sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(10));
-                }
-                Err(error) => {
-                    let stale = matches!(error, EnactError::Stale(_));
-                    let error = error.redacted(self.apply.secrets).to_string();
-                    return Err(PhaseFailure { error, stale });
-                }
-            }
-        }
+        again(self.apply, one).await.map_err(|error| {
+            let stale = matches!(error, EnactError::Stale(_));
+            PhaseFailure { error: error.to_string(), stale }
+        })
     }
 
     async fn live_secrets(&self, namespaces: &BTreeSet<String>) -> Result<BTreeMap<ObjectKey, Value>, PhaseFailure> {
@@ -327,6 +314,26 @@ impl Phase<'_> {
     }
 }
 
+/// Does something that may fail for a passing reason; the error is free of secrets.
+pub(crate) async fn again<T, F: Future<Output = Result<T, EnactError>>>(
+    apply: &Apply<'_>,
+    mut one: impl FnMut() -> F,
+) -> Result<T, EnactError> {
+    let mut pause = Duration::from_millis(250);
+    let mut attempt = 1;
+    loop {
+        match one().await {
+            Ok(done) => return Ok(done),
+            Err(EnactError::Transient(_)) if attempt < apply.options.attempts => {
+                attempt += 1;
+                apply.clock.sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(10));
+            }
+            Err(error) => return Err(error.redacted(apply.secrets)),
+        }
+    }
+}
+
 /// What an earlier recreate did not bring back stays in the vault when it is filled again.
 fn carry_over(contents: &mut VaultContents, before: VaultContents) {
     // What was taken from this very cluster is taken again.
@@ -371,7 +378,7 @@ fn clean_secret(key: &ObjectKey, secret: &Value) -> Value {
 }
 
 /// The values of a Secret, to take them out of what a server says about it.
-fn values_of(secret: &Value) -> SecretValues {
+pub(crate) fn values_of(secret: &Value) -> SecretValues {
     let data = secret["data"].as_object();
     let texts = data.into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_str()?)));
     let mut values = SecretValues::new();

@@ -32,6 +32,13 @@ pub trait Rescue: Send + Sync {
         namespaces: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<(ObjectKey, Value)>, EnactError>>;
 
+    /// What a file in a kind node holds; `None` when there is none. One that is too large to be meant is cut off.
+    fn read_file<'a>(
+        &'a self,
+        target: &'a Target,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<SecretBytes>, EnactError>>;
+
     /// Makes an object that is not there; one that is there is left as it is.
     fn restore<'a>(
         &'a self,

@@ -119,6 +119,19 @@ pub struct CompiledDeployment {
     pub suppressed: BTreeMap<String, String>,
     /// Volumes by name: the addresses of claim and volume.
     pub volumes: BTreeMap<String, Vec<Address>>,
+    /// What the spec calls volumes that `moved:` renamed, by their first names, which are used everywhere else.
+    pub written_names: BTreeMap<String, String>,
+    /// The images that are built on the host of its kind cluster, by reference: those that its stack says it builds.
+    pub images: BTreeMap<String, BuiltImage>,
+}
+
+/// An image that a stack builds and that pods run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuiltImage {
+    /// Where it is named.
+    pub place: Option<Place>,
+    /// The workloads that run it.
+    pub workloads: Vec<Address>,
 }
 
 /// What compiling gave: the deployment, unless an error forbids it, and everything there is to say.

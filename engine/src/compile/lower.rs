@@ -192,9 +192,13 @@ pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (Compile
     resources.extend(std::mem::take(&mut context.volumes.resources));
     resources.extend(std::mem::take(&mut context.config_maps.by_volume).into_values().map(|map| map.resource));
     hook::hooks(checked, &context.naming, reader, &mut resources);
+    let mut images = BTreeMap::new();
     for resource in &mut resources {
         places::complete(&context, resource);
         settle(resource);
+        if context.target.kind_cluster().is_some() {
+            super::image::collect_built(checked, resource, &mut images);
+        }
         resource.attributes.pack();
     }
     resources.sort_unstable_by(|left, right| left.address.cmp(&right.address));
@@ -215,6 +219,8 @@ pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (Compile
         ignored: checked.spec.ignore.iter().map(|path| path.value.clone()).collect(),
         suppressed: checked.spec.suppress.iter().map(|(code, reason)| (code.value.clone(), reason.clone())).collect(),
         volumes: std::mem::take(&mut context.volumes.addresses),
+        written_names: super::check::written_names(&checked.spec.moved),
+        images,
     };
     (compiled, findings)
 }

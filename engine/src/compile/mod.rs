@@ -56,9 +56,10 @@ pub use cluster::{
 };
 pub use environment::environment_file_paths;
 pub use hook::{HOOK_ANNOTATION, HookFile};
-pub use image::pushed_images;
+pub use image::{image_reference, pushed_images};
 pub use input::{
-    CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout, SharedCluster,
+    BuiltImage, CheckedDeployment, Compilation, CompiledDeployment, ConfigVariable, DeploymentSource, Layout,
+    SharedCluster,
 };
 pub use kind_config::kind_config;
 pub use lower::lower;
@@ -66,6 +67,7 @@ pub use memlock_spec::{MEMLOCK_SPEC_FILE, memlock_spec, wants_memlock_spec};
 pub use origin::{Origin, origin};
 pub use pod::HIGH_MEMLOCK;
 pub use shared::agree_on_clusters;
+pub use volume::UMBRELLA;
 
 use crate::source::SourceReader;
 use crate::spec::Located;

@@ -11,12 +11,13 @@ use crate::compile::CompiledDeployment;
 use crate::plan::PlanInput;
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::VolumeVerdict;
+use crate::plan::forecast::registered_tenant;
 use crate::plan::input::Requirements;
 use crate::plan::planner::{Judgement, live_cluster, with_judgement};
 use crate::plan::survey::compose;
 use crate::resource::{Resource, Target};
 use crate::source::{is_under, join_path, normalize_path};
-use crate::state::VolumeStorage;
+use crate::state::{Tenant, VolumeStorage};
 
 /// Where a node sees the umbrella.
 const UMBRELLA: &str = "/mnt";
@@ -28,7 +29,7 @@ pub struct Advice {
     pub deployment: String,
     /// `kind-mount-root`, where it has to be said.
     pub root: Option<String>,
-    /// The paths of volumes.
+    /// The paths of volumes, as the spec calls them.
     pub paths: BTreeMap<String, String>,
 }
 
@@ -61,23 +62,48 @@ impl Verdict {
 /// whether they are enough.
 #[must_use]
 pub fn advice(judgement: &Judgement<'_>, target: &Target) -> Verdict {
+    try_out_advice(judgement, target).0
+}
+
+/// What has to be fetched before advice can be tried.
+#[must_use]
+pub fn requirements(judgement: &Judgement<'_>) -> Requirements {
+    let mut all = Requirements::default();
+    for (target, fate) in &judgement.fates {
+        if matches!(fate, ClusterFate::Replaced(_)) {
+            let (_, missing) = try_out_advice(judgement, target);
+            missing
+                .bodies
+                .into_iter()
+                .for_each(|(scope, digests)| all.bodies.entry(scope).or_default().extend(digests));
+            all.tenants.extend(missing.tenants);
+        }
+    }
+    all
+}
+
+fn try_out_advice(judgement: &Judgement<'_>, target: &Target) -> (Verdict, Requirements) {
     let input = judgement.input;
-    let Some(running) = running(judgement, target) else { return Verdict::default() };
+    let Some(running) = running(judgement, target) else { return Default::default() };
     let mounts = mounts_of(running);
     let mut tried = input.clone();
     let mut edits = Vec::new();
     for deployment in tried.deployments.iter_mut().filter(|deployment| deployment.target == *target) {
+        let registered = registered_tenant(judgement, target, &deployment.name);
         let found = match mounts.get(UMBRELLA) {
-            Some(umbrella) => below_umbrella(deployment, umbrella, &mounts),
+            Some(umbrella) => below_umbrella(deployment, registered, umbrella, &mounts),
             None => at_its_mounts(deployment, &mounts),
         };
-        if let Some(found) = found {
+        if let Some(mut found) = found {
             write(deployment, &found, mounts.get(UMBRELLA));
+            let written =
+                |(name, path): (String, String)| (deployment.written_names.get(&name).cloned().unwrap_or(name), path);
+            found.paths = found.paths.into_iter().map(written).collect();
             edits.push(found);
         }
     }
     if edits.is_empty() {
-        return Verdict::default();
+        return Default::default();
     }
     try_out(&tried, target, edits)
 }
@@ -110,6 +136,7 @@ fn is_unmet(deployment: &CompiledDeployment, mounts: &BTreeMap<String, String>) 
 /// Everything of a deployment below the umbrella that the cluster has.
 fn below_umbrella(
     deployment: &CompiledDeployment,
+    registered: Option<&Tenant>,
     umbrella: &str,
     mounts: &BTreeMap<String, String>,
 ) -> Option<Advice> {
@@ -120,6 +147,12 @@ fn below_umbrella(
     let has_root = wishes.mount_root.as_deref().map(normalize_path).as_deref() == Some(umbrella);
     let path = |(volume, storage): (&String, &VolumeStorage)| {
         let own = || join_path(umbrella, &format!("{}/{volume}", deployment.name));
+        // Where its data is already, nothing has to be moved to.
+        let there = match registered.and_then(|tenant| tenant.volumes.get(volume)) {
+            Some(VolumeStorage::Host(path)) if is_under(path, umbrella) => Some(normalize_path(path)),
+            _ => None,
+        };
+        let own = || there.clone().unwrap_or_else(own);
         let path = match storage {
             VolumeStorage::Host(path) if is_under(path, umbrella) => normalize_path(path),
             VolumeStorage::Host(_) => own(),
@@ -193,7 +226,7 @@ fn write(deployment: &mut CompiledDeployment, advice: &Advice, umbrella: Option<
 }
 
 /// What a plan of the edited specs would do that is not wanted.
-fn try_out(tried: &PlanInput, target: &Target, edits: Vec<Advice>) -> Verdict {
+fn try_out(tried: &PlanInput, target: &Target, edits: Vec<Advice>) -> (Verdict, Requirements) {
     let mut verdict = Verdict { edits, ..Verdict::default() };
     let mut requirements = Requirements::default();
     let composition = compose(tried);
@@ -228,7 +261,7 @@ fn try_out(tried: &PlanInput, target: &Target, edits: Vec<Advice>) -> Verdict {
     if verdict.remains.is_empty() && !requirements.is_empty() {
         verdict.remains.push("whether it is enough cannot be judged here".to_owned());
     }
-    verdict
+    (verdict, requirements)
 }
 
 /// `extraMounts[/mnt/x]` of `extraMounts[/mnt/x].hostPath`.

@@ -106,6 +106,10 @@ pub enum Reason {
     AlreadyGone,
     /// It was there before this deployment and is not ours to delete.
     NotOurs,
+    /// It was built again on this host since it was put on the nodes.
+    BuiltAgain,
+    /// It is no longer asked for; other pods may run it, and the nodes clear away by themselves what none does.
+    LeftOnNodes,
     /// An earlier operation on it was interrupted; it is brought to its end.
     Interrupted,
     /// A completed Job: its absence is no reason to run it again.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::address::{Address, Scope};
+use crate::address::{Address, ResourceType, Scope};
 use crate::diff::{difference_paths, flatten, forces_replacement};
 use crate::plan::PlanInput;
 use crate::plan::adoption::KEEP_ANNOTATION;
@@ -18,7 +18,7 @@ use crate::plan::change::{Action, Change};
 use crate::plan::difference::{is_identity, is_ignored};
 use crate::plan::document::Mode;
 use crate::plan::planner::{Judged, Judgement, ignore_rules};
-use crate::plan::rollout::{CONFIG_ANNOTATION, ROLLOUT_ANNOTATION, SECRET_ANNOTATION};
+use crate::plan::rollout::{CONFIG_ANNOTATION, IMAGE_ANNOTATION, ROLLOUT_ANNOTATION, SECRET_ANNOTATION};
 use crate::secret::{HMAC_MEMBER, SECRET_MEMBER};
 use crate::value::Digest;
 
@@ -90,6 +90,10 @@ fn intended(
     rules: &[String],
     words: &Words<'_>,
 ) -> Option<IntendedChange> {
+    // What was built on a host is nothing that files say.
+    if address.resource_type == ResourceType::KindImage {
+        return None;
+    }
     // A create that never ended has not happened.
     let recorded = judged.item.recorded.filter(|recorded| !recorded.uid.is_empty());
     let desired = judged.item.desired;
@@ -193,7 +197,7 @@ fn comparable(value: &Value) -> Value {
 
 /// Whether a member says nothing about what was wanted.
 fn is_left_out(key: &str, of_secret: bool) -> bool {
-    matches!(key, CONFIG_ANNOTATION | SECRET_ANNOTATION | ROLLOUT_ANNOTATION | KEEP_ANNOTATION)
+    matches!(key, CONFIG_ANNOTATION | SECRET_ANNOTATION | IMAGE_ANNOTATION | ROLLOUT_ANNOTATION | KEEP_ANNOTATION)
         || (of_secret && key == HMAC_MEMBER)
 }
 

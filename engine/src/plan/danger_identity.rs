@@ -128,7 +128,9 @@ mod tests {
             wish_places: BTreeMap::new(),
             ignored: Vec::new(),
             suppressed: BTreeMap::new(),
+            written_names: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            images: BTreeMap::new(),
         };
         PlanInput::new(Mode::Apply, vec![deployment])
     }

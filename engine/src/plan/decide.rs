@@ -71,6 +71,8 @@ pub struct Facts<'a> {
     pub stopping: bool,
     /// Whether it was there before us and is not ours to delete.
     pub stays: bool,
+    /// Whether it is an image on the nodes, which others may run too: one is put over another, and none is taken away.
+    pub is_image: bool,
 }
 
 /// What is to be done, and why.
@@ -127,6 +129,11 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
             }
             _ => Verdict::new(Action::Forget, Reason::AlreadyGone),
         },
+        (false, Some(_), Presence::Present | Presence::RemadeByUs | Presence::RemadeByOthers | Presence::Unknown)
+            if facts.is_image =>
+        {
+            Verdict::new(Action::Forget, Reason::LeftOnNodes)
+        }
         // Made again under our name: ours only if an interrupted operation of this state made it.
         (false, Some(Status::Settled | Status::Pending(Action::Update | Action::Delete)), Presence::RemadeByUs)
         | (false, Some(_), Presence::RemadeByOthers) => Verdict::refuse(Code::ObjectRemade),
@@ -145,7 +152,7 @@ pub fn decide(facts: Facts<'_>) -> Verdict {
         (true, None, Presence::Absent) => Verdict::new(Action::Create, gone_with.unwrap_or(Reason::New)),
         (true, None, Presence::Unknown) => Verdict::new(Action::Create, Reason::New),
         (true, None, Presence::Present | Presence::RemadeByUs | Presence::RemadeByOthers) => {
-            if facts.comes_with_cluster {
+            if facts.comes_with_cluster || facts.is_image {
                 // Its create is a look whether it is as wanted; a cluster that lacks it is judged by its own fields.
                 Verdict::new(Action::Create, Reason::New)
             } else {
@@ -195,6 +202,7 @@ fn by_fields(facts: &Facts<'_>, status: &Status, presence: Presence) -> Verdict 
         }
         (Status::Pending(_), ..) => Verdict::new(Action::Update, Reason::Interrupted),
         (Status::Settled, false, false) => Verdict::new(Action::NoOp, Reason::InSync),
+        (Status::Settled, true, _) if facts.is_image => Verdict::new(Action::Update, Reason::BuiltAgain),
         (Status::Settled, true, false) => Verdict::new(Action::Update, Reason::SpecChanged),
         (Status::Settled, false, true) => Verdict::new(Action::Update, Reason::Drifted),
         (Status::Settled, true, true) => Verdict::new(Action::Update, Reason::SpecChangedAndDrifted),
@@ -222,6 +230,7 @@ mod tests {
             destroying: false,
             stopping: false,
             stays: false,
+            is_image: false,
         }
     }
 
@@ -256,6 +265,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_image_is_put_over_another_one_and_left_where_others_may_run_it() {
+        let settled = Status::Settled;
+        for presence in [Presence::Present, Presence::RemadeByUs, Presence::RemadeByOthers, Presence::Unknown] {
+            let wanted = decide(Facts { is_image: true, ..facts(true, None, presence) });
+            assert_eq!((wanted.action, wanted.finding), (Action::Create, None), "{presence:?}");
+            let unwanted = decide(Facts { is_image: true, ..facts(false, Some(&settled), presence) });
+            assert_eq!((unwanted.action, unwanted.reason), (Action::Forget, Reason::LeftOnNodes), "{presence:?}");
+        }
+        let fields = FieldVerdict { intent: true, drift: true, ..FieldVerdict::default() };
+        let again = decide(Facts { is_image: true, fields, ..facts(true, Some(&settled), Presence::Present) });
+        assert_eq!((again.action, again.reason), (Action::Update, Reason::BuiltAgain));
     }
 
     #[test]

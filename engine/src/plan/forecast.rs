@@ -46,7 +46,10 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
             let moved = migration::tenant(input, target.name(), name, tenant);
             let wanted = moved.as_ref().unwrap_or(tenant);
             let volumes = tenant.volumes.iter().map(|(volume, storage)| {
-                let located = locate(&Look::of(judgement, target), &of_tenant(tenant, volume, storage));
+                let mut located = locate(&Look::of(judgement, target), &of_tenant(tenant, volume, storage));
+                if located.bytes.whereabouts == Whereabouts::Gone && never_made(judgement, name, volume) {
+                    located = nowhere();
+                }
                 Volume { name: volume.clone(), located, will: wanted.volumes.get(volume) }
             });
             judge(judgement, target, name, volumes.collect(), &mut forecasts);
@@ -85,6 +88,19 @@ fn volume_address(deployment: &str, volume: &str) -> Address {
     Address::new(ResourceType::PersistentVolume, Scope::deployment(deployment), volume)
 }
 
+/// A volume that nothing was ever written to.
+const fn nowhere() -> Located {
+    let bytes =
+        Bytes { whereabouts: Whereabouts::Nowhere, dynamic: true, release: Release::Deleted, basis: Basis::Recorded };
+    Located { bytes, size: None, nominal: None }
+}
+
+/// Whether the state of another tenant says that it never came to a claim: it joined the register, and no further.
+fn never_made(judgement: &Judgement<'_>, deployment: &str, volume: &str) -> bool {
+    let state = judgement.input.states.get(&Scope::deployment(deployment));
+    state.is_some_and(|state| !state.is_new() && !state.resources.contains_key(&claim_address(deployment, volume)))
+}
+
 /// A volume of another tenant, by what the register says of it: its state is not at hand.
 #[must_use]
 pub fn of_tenant<'a>(tenant: &Tenant, volume: &str, storage: &'a VolumeStorage) -> Sought<'a> {
@@ -104,13 +120,7 @@ fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &s
         if let Some(waiting) = waiting(judgement, target, deployment, volume) {
             return waiting;
         }
-        let bytes = Bytes {
-            whereabouts: Whereabouts::Nowhere,
-            dynamic: true,
-            release: Release::Deleted,
-            basis: Basis::Recorded,
-        };
-        return Located { bytes, size: None, nominal: None };
+        return nowhere();
     }
     let state = judgement.input.states.get(&Scope::deployment(deployment));
     let key_of = |address: &Address| {

@@ -48,6 +48,8 @@ pub struct PlanInput {
     pub cluster_labels: BTreeMap<String, String>,
     /// What the vaults of kind clusters hold, by the clusters' names.
     pub vaults: BTreeMap<String, VaultContents>,
+    /// Where each of them is, for people.
+    pub vault_places: BTreeMap<String, String>,
     /// Other deployments that come back with their cluster, as their files are now; those that could be read.
     pub tenant_files: BTreeMap<String, CompiledDeployment>,
     /// The volumes that are to be moved below an umbrella while their cluster is made anew, by the cluster's name.
@@ -91,6 +93,7 @@ impl PlanInput {
             dry_runs: BTreeMap::new(),
             cluster_labels: BTreeMap::new(),
             vaults: BTreeMap::new(),
+            vault_places: BTreeMap::new(),
             tenant_files: BTreeMap::new(),
             migrations: BTreeMap::new(),
             rescue_volumes: BTreeSet::new(),

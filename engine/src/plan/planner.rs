@@ -14,7 +14,7 @@ use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference
 use crate::plan::survey::{
     Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
 };
-use crate::plan::{Mode, PlanInput, Requirements, migration, stop, target};
+use crate::plan::{Mode, PlanInput, Requirements, image, migration, stop, target};
 use crate::resource::{Observed, Resource, Target, UnknownReason};
 use crate::state::{State, Status};
 use crate::suppression::Suppressions;
@@ -77,10 +77,15 @@ pub fn plan_or_requirements(input: &PlanInput) -> Result<Plan, Requirements> {
         return Err(requirements);
     }
     let composition = compose(input);
-    let plan = with_judgement(input, &composition, &mut requirements, |judgement, requirements| {
-        requirements.is_empty().then(|| write_plan(&judgement))
+    let (plan, more) = with_judgement(input, &composition, &mut requirements, |judgement, requirements| {
+        let more = if requirements.is_empty() {
+            crate::plan::advice::requirements(&judgement)
+        } else {
+            Requirements::default()
+        };
+        ((requirements.is_empty() && more.is_empty()).then(|| write_plan(&judgement)), more)
     });
-    plan.ok_or(requirements)
+    plan.ok_or(if more.is_empty() { requirements } else { more })
 }
 
 /// Judges everything, and has somebody look at that.
@@ -185,7 +190,9 @@ fn extra_resources(
     if input.mode == Mode::Apply {
         for deployment in &input.deployments {
             let scope = Scope::deployment(&deployment.name);
-            let rollout = crate::plan::rollout::rollout(input, &deployment.resources, &scope);
+            let mut rollout = crate::plan::rollout::rollout(input, &deployment.resources, &scope);
+            let images = image::wanted(input, deployment, fates.get(&deployment.target), &mut rollout);
+            extra.extend(images.into_iter().map(|image| (deployment.target.clone(), image)));
             extra.extend(rollout.workloads.into_iter().map(|workload| (deployment.target.clone(), workload)));
             if let Some(state) = input.states.get(&scope) {
                 let (kept, missing) = kept_namespaces(state, &deployment.resources, &scope);
@@ -201,6 +208,7 @@ fn extra_resources(
     }
     if input.mode == Mode::Import {
         extra.extend(unwanted(input));
+        extra.extend(image::adopted(input));
     }
     let planned_names: BTreeSet<&str> = input.deployments.iter().map(|deployment| deployment.name.as_str()).collect();
     for (target, register) in registers(input) {
@@ -229,6 +237,7 @@ fn extra_resources(
             }
         }
     }
+    image::leave_out_missing(input, fates, &mut extra);
     extra
 }
 
@@ -275,8 +284,11 @@ fn judge<'a>(
     ignored: &BTreeMap<Scope, Vec<String>>,
     requirements: &mut Requirements,
 ) -> Judged<'a> {
+    let is_image = address.resource_type == ResourceType::KindImage;
     let comparison = match (item.desired, item.recorded) {
         // A stop changes nothing that stays.
+        // What is not here any more cannot be compared with what is on the nodes.
+        (Some(_), Some(_)) if is_image && !image::is_here(input, item.target, address) => Comparison::default(),
         (Some(_), Some(_)) if input.mode != Mode::Stop => {
             let rules = ignored.get(&address.scope).map_or(&[][..], Vec::as_slice);
             compare(address, &item, rules, input.fingerprinters.get(address.scope.name()))
@@ -302,6 +314,7 @@ fn judge<'a>(
         destroying: input.mode == Mode::Destroy,
         stopping: input.mode == Mode::Stop,
         stays: crate::plan::adoption::stays(address, item.recorded, item.live),
+        is_image,
     });
     Judged { item, verdict, comparison, completed: live_completed || recorded_completed }
 }
@@ -402,6 +415,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         drift,
         forecast,
         blast_radius,
+        certificate_restores: crate::plan::certificate_restore::certificate_restores(judgement),
         recreates,
         findings,
         consents_given: input.consents.clone(),

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::address::{ObjectKey, ResourceType};
+use crate::address::{ObjectKey, ResourceType, Scope};
 use crate::apply::{ObserveRequest, TargetRequest};
 use crate::attributes::Attributes;
+use crate::compile::CompiledDeployment;
+use crate::plan::danger_workload::{is_workload, referenced_secrets, request_of};
 use crate::plan::{Mode, PlanInput};
 use crate::resource::{Target, cluster_scope};
 use crate::secret::{Fingerprinter, add_fingerprints, mask_observed};
@@ -72,8 +74,32 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
                 add_types(entry, state.resources.keys().map(|address| address.resource_type));
             }
         }
-        if let Some(state) = input.states.get(&crate::address::Scope::deployment(&deployment.name)) {
+        if let Some(state) = input.states.get(&Scope::deployment(&deployment.name)) {
             add_types(entry, state.resources.keys().map(|address| address.resource_type));
+        }
+    }
+    for deployment in &input.deployments {
+        let umbrella = umbrella(input, &deployment.target);
+        if let Some(entry) = request.get_mut(&deployment.target) {
+            entry.certificate_backup = umbrella.map(crate::certificate::backup_path);
+        }
+    }
+    for deployment in &input.deployments {
+        let Some(scope) = cluster_scope(&deployment.target) else { continue };
+        let entry = request.entry(deployment.target.clone()).or_default();
+        // Others that come back with their cluster may have images of their own.
+        let others =
+            input.states.get(&scope).is_some_and(|state| state.tenants.keys().any(|one| *one != deployment.name));
+        let own = input.states.get(&Scope::deployment(&deployment.name));
+        let recorded =
+            own.is_some_and(|state| state.resources.keys().any(|one| one.resource_type == ResourceType::KindImage));
+        entry.images |= others || recorded || !deployment.images.is_empty();
+    }
+    if input.mode == Mode::Apply {
+        for deployment in &input.deployments {
+            let entry = request.entry(deployment.target.clone()).or_default();
+            entry.allocatable |= asks_for_more(input, deployment);
+            entry.keys.extend(missing_secrets(deployment));
         }
     }
     if input.mode == Mode::Import {
@@ -90,11 +116,45 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
             entry.keys.extend(deployment.resources.iter().map(crate::resource::Resource::key));
         }
         // What is recorded says where to look for it, even if it is no longer wanted.
-        if let Some(state) = input.states.get(&crate::address::Scope::deployment(&deployment.name)) {
+        if let Some(state) = input.states.get(&Scope::deployment(&deployment.name)) {
             entry.keys.extend(state.resources.values().map(|recorded| recorded.key.clone()));
         }
     }
     request
+}
+
+/// The directory of the host that a kind cluster has as its umbrella, by the wishes of the deployments on it.
+fn umbrella<'a>(input: &'a PlanInput, target: &Target) -> Option<&'a str> {
+    let state = input.states.get(&Scope::cluster(target.kind_cluster()?));
+    let planned = input.deployments.iter().filter(|deployment| deployment.target == *target);
+    let registered = state.into_iter().flat_map(|state| state.tenants.values());
+    let mut wishes = registered.chain(planned.map(|deployment| &deployment.tenant)).map(|tenant| &tenant.wishes);
+    wishes.find_map(|wishes| wishes.mount_root.as_deref())
+}
+
+/// Whether a workload that asks its node for something is new or changed.
+fn asks_for_more(input: &PlanInput, deployment: &CompiledDeployment) -> bool {
+    let state = input.states.get(&Scope::deployment(&deployment.name));
+    deployment
+        .resources
+        .iter()
+        .filter(|one| is_workload(&one.address))
+        .filter(|one| {
+            let recorded = state.and_then(|state| state.resources.get(&one.address));
+            recorded.is_none_or(|recorded| recorded.desired.digest != one.digest())
+        })
+        .any(|one| !request_of(&one.attributes.value()["spec"]["template"]["spec"]).is_nothing())
+}
+
+/// The Secrets that pods refer to and that their deployment does not make.
+fn missing_secrets(deployment: &CompiledDeployment) -> BTreeSet<ObjectKey> {
+    let made: BTreeSet<ObjectKey> = deployment.resources.iter().map(crate::resource::Resource::key).collect();
+    let workloads = deployment.resources.iter().filter(|one| is_workload(&one.address));
+    workloads
+        .flat_map(|one| referenced_secrets(&one.attributes.value()))
+        .map(|one| one.key)
+        .filter(|key| !made.contains(key))
+        .collect()
 }
 
 /// The kinds of the Caddy system's objects.

@@ -21,6 +21,9 @@ pub const CONFIG_ANNOTATION: &str = "laconic.com/config-digest";
 /// The annotation that carries the digest of the Secrets' fingerprints.
 pub const SECRET_ANNOTATION: &str = "laconic.com/secret-digest";
 
+/// The annotation that carries the digest of the images that were built on this host.
+pub const IMAGE_ANNOTATION: &str = "laconic.com/image-digest";
+
 /// The annotation that carries when everything was asked to be rolled (`restart --rollout`).
 pub const ROLLOUT_ANNOTATION: &str = "laconic.com/rolled-out-at";
 
@@ -97,14 +100,24 @@ fn roll(rollout: &mut Rollout, workload: &Resource, recorded: Option<&Recorded>,
 
 impl Rollout {
     /// Puts an annotation on the template of a workload.
-    fn put(&mut self, workload: &Resource, annotation: &str, value: &str) {
+    pub(super) fn put(&mut self, workload: &Resource, annotation: &str, value: &str) {
+        let annotation = ["spec", "template", "metadata", "annotations", annotation];
+        let value = json!(value);
+        self.edit(workload, |resource| {
+            let attributes = resource.attributes.value_mut();
+            *annotation.iter().fold(attributes, |at, member| &mut at[*member]) = value;
+        });
+    }
+
+    /// Changes a workload, as it was changed before if it was.
+    pub(super) fn edit(&mut self, workload: &Resource, change: impl FnOnce(&mut Resource)) {
         let position = self.workloads.iter().position(|one| one.address == workload.address);
         let index = position.unwrap_or_else(|| {
             self.workloads.push(workload.clone());
             self.workloads.len() - 1
         });
         if let Some(resource) = self.workloads.get_mut(index) {
-            resource.attributes.value_mut()["spec"]["template"]["metadata"]["annotations"][annotation] = json!(value);
+            change(resource);
         }
     }
 }
@@ -158,7 +171,7 @@ fn annotate(
     rollout.put(workload, annotation, &value);
 }
 
-fn template_annotation<'a>(workload: &'a Value, annotation: &str) -> Option<&'a str> {
+pub(super) fn template_annotation<'a>(workload: &'a Value, annotation: &str) -> Option<&'a str> {
     workload.get("spec")?.get("template")?.get("metadata")?.get("annotations")?.get(annotation)?.as_str()
 }
 

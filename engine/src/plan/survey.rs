@@ -138,7 +138,8 @@ pub fn belief(input: &PlanInput, target: &Target) -> Belief {
             _ => Belief::Gone,
         },
         Observed::Present(_) => match (recorded, &observed.identity, &observed.objects) {
-            (Some(recorded), Some(seen), _) if !cluster_pending && !recorded.is(seen) => {
+            // An import takes what answers now, whoever answered before.
+            (Some(recorded), Some(seen), _) if !cluster_pending && input.mode != Mode::Import && !recorded.is(seen) => {
                 let text = match target {
                     Target::Kind(_) => "another cluster answers under that name",
                     Target::Kubernetes(_) => "another cluster answers at its address",

@@ -82,6 +82,8 @@ fn closure(judgement: &Judgement<'_>, targets: &BTreeSet<Address>) -> BTreeSet<A
             let action = judgement.resources.get(need).map(|needed| needed.verdict.action);
             match action {
                 Some(Action::Create) => true,
+                // A workload that rolls for it must find it.
+                Some(Action::Update) => need.resource_type == ResourceType::KindImage,
                 // Its own fate says whether it is.
                 Some(Action::Replace) => need.resource_type != ResourceType::KindCluster,
                 _ => false,

@@ -333,9 +333,21 @@ pub fn unfinished(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             Some(RecreateCourse::Abandons) if !contents.discarded => format!(
                 "an earlier recreate of the cluster `{name}` did not get to its deletion: what it stopped runs again, and its vault is deleted"
             ),
+            Some(RecreateCourse::Begins)
+                if !contents.discarded && contents.node == running_node(judgement, &target) =>
+            {
+                let stopped = counted(contents.quiesced.len(), "workload");
+                format!(
+                    "an earlier recreate of the cluster `{name}` did not get to its deletion, and what it stopped ({stopped}) may not run: this plan begins it again"
+                )
+            }
             _ => continue,
         };
-        findings.push(Finding::new(Code::Interrupted, text).about(name));
+        let mut finding = Finding::new(Code::Interrupted, text).about(name);
+        if let Some(place) = input.vault_places.get(name).filter(|_| !contents.discarded) {
+            finding = finding.help(format!("until then the vault is {place}"));
+        }
+        findings.push(finding);
     }
 }
 

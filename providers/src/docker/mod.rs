@@ -6,12 +6,13 @@
 mod container;
 mod error;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use container::{Container, ContainerState, Mount, PublishedPort};
 pub use error::DockerError;
+use laconic_engine::compile::image_reference;
 
 use crate::process::{Input, Invocation, Outcome, Processes};
 
@@ -178,6 +179,17 @@ impl Docker {
         let filter = format!("publish={port}");
         let text = self.text(&["ps", "--filter", &filter, "--format", "{{.Names}}"]).await?;
         Ok(text.lines().next().map(str::to_owned).filter(|name| !name.is_empty()))
+    }
+
+    /// The images that have a name, with their ids.
+    ///
+    /// # Errors
+    /// An engine that does not answer.
+    pub async fn images(&self) -> Result<BTreeMap<String, String>, DockerError> {
+        let format = "{{.Repository}}:{{.Tag}}\t{{.ID}}";
+        let text = self.text(&["image", "ls", "--no-trunc", "--format", format]).await?;
+        let lines = text.lines().filter_map(|line| line.split_once('\t'));
+        Ok(lines.filter_map(|(name, id)| Some((image_reference(name)?, id.to_owned()))).collect())
     }
 
     /// Files of a running container. Those that do not exist are left out. What is in them is secret.

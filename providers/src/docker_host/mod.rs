@@ -6,6 +6,7 @@
 
 mod enact_cluster;
 mod enact_fact;
+mod images;
 mod node_facts;
 mod observe;
 mod reach;
@@ -123,6 +124,7 @@ impl Provider for DockerHost {
                 (Some(cluster), ResourceType::KindMount | ResourceType::KindPort) => {
                     enact_fact::enact(self, cluster, step).await
                 }
+                (Some(cluster), ResourceType::KindImage) => images::enact(self, cluster, step).await,
                 (cluster, _) => {
                     if let Some(cluster) = cluster {
                         reach::ensure(self, cluster).await?;

@@ -14,7 +14,7 @@ use laconic_engine::resource::{
 
 use super::reach::{self, ReachError};
 use super::readiness::is_complete;
-use super::{DockerHost, node_facts};
+use super::{DockerHost, images, node_facts};
 use crate::docker::{Container, ContainerState, Daemon, DockerError, NodeFile};
 use crate::kind::read_back::{ADMIN_KUBECONFIG, CONTAINERD_CONFIGURATION, KUBEADM_CONFIGURATION, Patches, facts, live};
 use crate::kind::{Progress, node_name};
@@ -72,7 +72,10 @@ async fn cluster(
         Err(error) => return unknown(error.unknown()),
     };
     if !nodes.contains(&node_name) {
-        return absent(name, daemon, &nodes);
+        let images = if wanted.images { images::look(host, &[]).await } else { None };
+        let mut observed = absent(name, daemon, &nodes, wanted);
+        observed.node.images = images;
+        return observed;
     }
     // It is being made, or taken away: by a kind that goes on, or by Docker after a kind that was killed. For a moment
     // it is listed and cannot be inspected.
@@ -87,7 +90,7 @@ async fn cluster(
 }
 
 /// No cluster, but it is known who says so: an absence is believed only from the recorded daemon.
-fn absent(name: &str, daemon: Daemon, nodes: &[String]) -> ObservedTarget {
+fn absent(name: &str, daemon: Daemon, nodes: &[String], wanted: &TargetRequest) -> ObservedTarget {
     if !nodes.is_empty() {
         let left = nodes.join(", ");
         let text = format!(
@@ -101,7 +104,10 @@ fn absent(name: &str, daemon: Daemon, nodes: &[String]) -> ObservedTarget {
         cluster: Observed::Absent,
         objects: Ok(std::collections::BTreeMap::new()),
         unlisted: std::collections::BTreeMap::new(),
-        node: NodeFacts::default(),
+        node: NodeFacts {
+            certificate_backup: wanted.certificate_backup.as_deref().and_then(node_facts::backup_on_host),
+            ..NodeFacts::default()
+        },
     }
 }
 
@@ -153,9 +159,13 @@ async fn present(
     let observed = host.kubernetes.observe(&request).await.remove(target);
     let Some(mut observed) = observed else { return unknown(UnknownReason::Offline) };
     observed.cluster = Observed::Present(live(name, node, &Patches::of_files(&files.unwrap_or_default())));
-    observed.node = node_facts::look(host, node, &observed, wanted).await;
+    let nodes = [node.name.clone()];
+    let images = async { if wanted.images { images::look(host, &nodes).await } else { None } };
+    let (facts_of_node, images) = join(node_facts::look(host, node, &observed, wanted), images).await;
+    observed.node = NodeFacts { images, ..facts_of_node };
     if let Ok(objects) = &mut observed.objects {
         objects.extend(facts(node));
+        objects.extend(observed.node.images.iter().flat_map(|images| images::facts(node, images)));
     }
     let kube_system = observed.identity.map(|identity| identity.kube_system);
     observed.identity = kube_system.map(|kube_system| identity(daemon, node, kube_system));

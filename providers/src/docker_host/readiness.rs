@@ -26,6 +26,7 @@ pub(super) async fn readiness(
             let found = enact_fact::facts(host, cluster).await?.is_some_and(|facts| facts.contains_key(key));
             Ok(if found { Readiness::Ready } else { Readiness::Failed("the node does not have it".to_owned()) })
         }
+        ResourceType::KindImage => Ok(Readiness::Ready),
         ResourceType::KindCluster => {
             reach::ensure(host, cluster).await?;
             let server = host.kubernetes.server(target).await?;

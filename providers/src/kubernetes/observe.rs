@@ -7,8 +7,10 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::TargetRequest;
-use laconic_engine::resource::{ClusterIdentity, Live, NodeFacts, Observed, ObservedTarget, Target, UnknownReason};
-use serde_json::json;
+use laconic_engine::resource::{
+    Allocatable, ClusterIdentity, Live, NodeFacts, Observed, ObservedTarget, Target, UnknownReason,
+};
+use serde_json::{Value, json};
 
 use super::list::{Selection, list, live};
 use super::path;
@@ -54,7 +56,12 @@ pub(crate) async fn observe(server: &Server, target: &Target, wanted: &TargetReq
     // Where a directory of the nodes is somebody's volume, it counts how many of them there are.
     let has_directories = objects.values().any(|live| live.attributes.pointer("/spec/hostPath/path").is_some())
         || wanted.keys.iter().any(|key| key.resource_type == ResourceType::PersistentVolume);
-    let count = if has_directories { count_nodes(server).await } else { None };
+    let mut node = NodeFacts::default();
+    if wanted.allocatable {
+        (node.count, node.allocatable) = nodes(server).await.unwrap_or_default();
+    } else if has_directories {
+        node.count = count_nodes(server).await;
+    }
     let cluster = match target {
         Target::Kubernetes(_) => Observed::Present(Live {
             uid: kube_system.clone(),
@@ -66,13 +73,26 @@ pub(crate) async fn observe(server: &Server, target: &Target, wanted: &TargetReq
         Target::Kind(_) => Observed::Unknown(UnknownReason::Unreachable("nobody asked Docker".to_owned())),
     };
     let identity = ClusterIdentity { kube_system, ..ClusterIdentity::default() };
-    ObservedTarget {
-        identity: Some(identity),
-        cluster,
-        objects: Ok(objects),
-        unlisted,
-        node: NodeFacts { count, ..NodeFacts::default() },
+    ObservedTarget { identity: Some(identity), cluster, objects: Ok(objects), unlisted, node }
+}
+
+/// The nodes, for those who may see them: how many there are, and what those that take pods can give.
+async fn nodes(server: &Server) -> Option<(Option<usize>, BTreeMap<String, Allocatable>)> {
+    let list = server.get("/api/v1/nodes").await.ok()?;
+    let nodes = list["items"].as_array()?;
+    Some((Some(nodes.len()), nodes.iter().filter_map(allocatable).collect()))
+}
+
+/// What a node can give; `None` for one that takes no pods but those that ask for it.
+fn allocatable(node: &Value) -> Option<(String, Allocatable)> {
+    let taints = node["spec"]["taints"].as_array().into_iter().flatten();
+    let mut hard = taints.filter(|taint| taint["effect"] == "NoSchedule" || taint["effect"] == "NoExecute");
+    if node["spec"]["unschedulable"] == true || hard.next().is_some() {
+        return None;
     }
+    let text = |member: &str| node["status"]["allocatable"][member].as_str().map(str::to_owned);
+    let name = node["metadata"]["name"].as_str()?.to_owned();
+    Some((name, Allocatable { cpu: text("cpu")?, memory: text("memory")? }))
 }
 
 /// How many nodes there are, for those who may know: a page of one says how many are left.
@@ -213,4 +233,22 @@ async fn singly(
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_takes_no_pods_gives_nothing() {
+        let node = |spec: Value| json!({"metadata": {"name": "a"}, "spec": spec, "status": {"allocatable": {"cpu": "2", "memory": "4Gi"}}});
+        let given = ("a".to_owned(), Allocatable { cpu: "2".to_owned(), memory: "4Gi".to_owned() });
+        let taint =
+            |effect: &str| json!({"taints": [{"key": "node-role.kubernetes.io/control-plane", "effect": effect}]});
+        assert_eq!(allocatable(&node(json!({}))), Some(given.clone()));
+        assert_eq!(allocatable(&node(taint("PreferNoSchedule"))), Some(given));
+        assert_eq!(allocatable(&node(taint("NoSchedule"))), None);
+        assert_eq!(allocatable(&node(json!({"unschedulable": true}))), None);
+        assert_eq!(allocatable(&json!({"metadata": {"name": "a"}})), None, "one that has not reported yet");
+    }
 }

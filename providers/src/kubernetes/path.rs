@@ -6,7 +6,7 @@ use laconic_engine::address::{ObjectKey, ResourceType};
 pub(crate) const fn plural(resource_type: ResourceType) -> &'static str {
     match resource_type {
         // What kind makes is in no API server; it never gets here.
-        ResourceType::KindCluster | ResourceType::KindMount | ResourceType::KindPort => "",
+        ResourceType::KindCluster | ResourceType::KindMount | ResourceType::KindPort | ResourceType::KindImage => "",
         ResourceType::RuntimeClass => "runtimeclasses",
         ResourceType::Namespace => "namespaces",
         ResourceType::PersistentVolume => "persistentvolumes",

@@ -6,6 +6,7 @@ use laconic_engine::apply::EnactError;
 use laconic_engine::apply::rescue::{Rescue, Sink, Source};
 use laconic_engine::export::{SELECTED_NODE, exported};
 use laconic_engine::resource::Target;
+use laconic_engine::vault::SecretBytes;
 use serde_json::{Value, json};
 
 use super::KubernetesProvider;
@@ -141,6 +142,10 @@ impl Rescue for KubernetesProvider {
         namespaces: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<(ObjectKey, Value)>, EnactError>> {
         async move { export(&*self.server(target).await?, namespaces).await }.boxed()
+    }
+
+    fn read_file<'a>(&'a self, _: &'a Target, _: &'a str) -> BoxFuture<'a, Result<Option<SecretBytes>, EnactError>> {
+        ready(Ok(None)).boxed()
     }
 
     fn restore<'a>(

@@ -4,10 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use laconic_engine::address::ResourceType;
 use laconic_engine::apply::TargetRequest;
-use laconic_engine::resource::{MountSource, NodeDirectory, NodeFacts, Target};
+use laconic_engine::certificate::backup_path;
+use laconic_engine::compile::UMBRELLA;
+use laconic_engine::resource::{Allocatable, CertificateBackup, MountSource, NodeDirectory, NodeFacts, Target};
 use laconic_engine::source::{is_under, normalize_path};
 
-use super::machine::{FileEntry, FileSystem, Files, KindCluster, Machine};
+use super::machine::{FileEntry, FileSystem, Files, KindCluster, Machine, time_text};
+
+/// What a node gives to pods.
+const NODE_PROCESSORS: &str = "16";
+const NODE_MEMORY: &str = "64Gi";
 
 /// Linux follows no more symbolic links than this on one path.
 const MOST_LINKS: usize = 40;
@@ -69,7 +75,8 @@ fn entry(node: &KindCluster, cluster: &str, path: &str) -> (FileSystem, String) 
 /// What there is to see in the node of a kind cluster.
 pub fn facts(machine: &Machine, target: &Target, wanted: &TargetRequest) -> NodeFacts {
     let Some((cluster, node)) = target.kind_cluster().and_then(|name| machine.clusters.get_key_value(name)) else {
-        return NodeFacts { count: Some(machine.node_count(target)), ..NodeFacts::default() };
+        let (count, allocatable) = (Some(machine.node_count(target)), allocatable(machine, target, wanted));
+        return NodeFacts { count, allocatable, ..NodeFacts::default() };
     };
     let volumes = machine.objects_of(target, ResourceType::PersistentVolume);
     let paths: BTreeSet<String> = volumes.iter().map(|volume| volume.text("/spec/hostPath/path").to_owned()).collect();
@@ -92,7 +99,33 @@ pub fn facts(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Node
             (path.to_owned(), source)
         })
         .collect();
-    NodeFacts { directories, mounts, count: Some(machine.node_count(target)) }
+    let backup = resolve(machine, cluster, &backup_path(UMBRELLA));
+    let certificate_backup = backup.map(|place| saved(machine, &place.entry));
+    let images = wanted.images.then(|| machine.images_of(cluster));
+    let (count, allocatable) = (Some(machine.node_count(target)), allocatable(machine, target, wanted));
+    NodeFacts { directories, mounts, count, certificate_backup, allocatable, images }
+}
+
+/// The backup of certificates on the host, for a cluster that is not there.
+pub fn backup_on_host(machine: &Machine, path: &str) -> CertificateBackup {
+    saved(machine, &(FileSystem::Host, path.to_owned()))
+}
+
+fn saved(machine: &Machine, (file_system, path): &(FileSystem, String)) -> CertificateBackup {
+    match machine.file(file_system, path) {
+        Some(FileEntry::Data(text)) if !text.is_empty() => {
+            let at = machine.written.get(path).filter(|_| *file_system == FileSystem::Host);
+            CertificateBackup::Saved { at: at.map(|seconds| time_text(*seconds)) }
+        }
+        _ => CertificateBackup::Missing,
+    }
+}
+
+/// What the nodes give to pods: each one is a machine of some size.
+fn allocatable(machine: &Machine, target: &Target, wanted: &TargetRequest) -> BTreeMap<String, Allocatable> {
+    let count = if wanted.allocatable { machine.node_count(target) } else { 0 };
+    let size = || Allocatable { cpu: NODE_PROCESSORS.to_owned(), memory: NODE_MEMORY.to_owned() };
+    (1..=count).map(|number| (format!("{}-node-{number}", target.name()), size())).collect()
 }
 
 /// How much data is at a path and below it; `None` when there is none.

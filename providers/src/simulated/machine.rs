@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use laconic_engine::address::{ObjectKey, ResourceType};
-use laconic_engine::resource::{ClusterIdentity, FieldOwner, Live, Target};
+use laconic_engine::resource::{ClusterIdentity, FieldOwner, Images, Live, Target};
 use laconic_engine::value::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -101,6 +101,9 @@ pub struct KindCluster {
     pub attributes: Value,
     /// What was written to the node's own file system; dies with the node.
     pub overlay: Files,
+    /// The images that were put on the node, by reference, with their ids.
+    #[serde(default)]
+    pub images: BTreeMap<String, String>,
     /// The mounts, by container path, whose directory was deleted on the host: the node goes on with the old one.
     #[serde(default)]
     pub detached: BTreeSet<String>,
@@ -147,6 +150,9 @@ pub struct Machine {
     pub policies: Vec<Policy>,
     /// The host's file system.
     pub files: Files,
+    /// When files of the host were written whose age matters, by path.
+    #[serde(default)]
+    pub written: BTreeMap<String, u64>,
     /// The kind clusters, by name.
     pub clusters: BTreeMap<String, KindCluster>,
     /// The remote clusters that were ever changed, by name.
@@ -154,6 +160,10 @@ pub struct Machine {
     /// How many nodes clusters have that have more than one, as somebody else added them.
     #[serde(default)]
     pub node_counts: BTreeMap<String, usize>,
+    /// The images that were built on the host, by reference, with their ids; `None` for one that was removed again. No
+    /// registry has any of them.
+    #[serde(default)]
+    pub images: BTreeMap<String, Option<String>>,
     /// What no careful engine does, and was done.
     pub violations: Vec<Violation>,
 }
@@ -169,9 +179,11 @@ impl Machine {
             polls_until_ready: 1,
             policies: Vec::new(),
             files: Files::new(),
+            written: BTreeMap::new(),
             clusters: BTreeMap::new(),
             remotes: BTreeMap::new(),
             node_counts: BTreeMap::new(),
+            images: BTreeMap::new(),
             violations: Vec::new(),
         }
     }
@@ -194,6 +206,18 @@ impl Machine {
     /// The container id with that number.
     pub fn container_id(&self, number: u64) -> String {
         self.digest(&format!("container {number}"))
+    }
+
+    /// The id of the image that is built as that many-th thing of this host.
+    pub fn image_id(&self, number: u64) -> String {
+        format!("sha256:{}", self.digest(&format!("image {number}")))
+    }
+
+    /// The images of the host and of a kind cluster's nodes.
+    pub fn images_of(&self, cluster: &str) -> Images {
+        let here = self.images.iter().filter_map(|(name, id)| Some((name.clone(), id.clone()?))).collect();
+        let on_nodes = self.clusters.get(cluster).map(|cluster| cluster.images.clone()).unwrap_or_default();
+        Images { here, on_nodes }
     }
 
     /// How many nodes a target has.

@@ -11,6 +11,7 @@ mod directories;
 mod directory;
 mod fault;
 mod host;
+mod image;
 mod immutable;
 mod machine;
 mod node;

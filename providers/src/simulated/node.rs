@@ -119,8 +119,10 @@ pub fn facts(cluster: &KindCluster) -> BTreeMap<ObjectKey, Live> {
                                 "protocol": protocol});
         Some((ObjectKey::new(ResourceType::KindPort, "", &host_port(mapping)?), attributes))
     });
+    let images = cluster.images.iter().map(|(image, id)| (super::image::key(image), json!({"image": image, "id": id})));
     mounts
         .chain(ports)
+        .chain(images)
         .map(|(key, attributes)| {
             let uid = format!("{}{}", cluster.node, key.name);
             (key, Live { uid, attributes, owners: Vec::new(), terminating: false })

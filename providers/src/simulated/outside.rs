@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::{EnactError, Readiness};
+use laconic_engine::certificate::backup_path;
+use laconic_engine::compile::caddy::{BACKUP, NAMESPACE};
+use laconic_engine::compile::{UMBRELLA, image_reference};
 use laconic_engine::resource::{Live, Target};
 use laconic_engine::source::is_under;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::directories::Resolved;
 use super::host::SimulatedHost;
 use super::machine::{FileEntry, FileSystem, KindCluster, NodeState};
 use super::transaction::Mutation;
-use super::{deletion, node, readiness, server, volume};
+use super::{deletion, directories, node, readiness, server, volume};
 
 impl SimulatedHost {
     /// Changes one field as `kubectl edit` would: the field is `manager`'s from then on. `None` takes it away.
@@ -116,6 +120,38 @@ impl SimulatedHost {
         })
     }
 
+    /// Has the CronJob that saves the certificates of a kind cluster run now, as it does every five minutes elsewhere.
+    /// Without certificates the last copy stays. Says how many Secrets were saved.
+    ///
+    /// # Errors
+    /// A cluster or a CronJob that is not there.
+    pub fn save_certificates(&self, cluster: &str) -> Result<usize, EnactError> {
+        let target = Target::Kind(cluster.to_owned());
+        self.change(|tx| {
+            node::answers(tx.machine(), &target)?;
+            server::live(tx, &target, &ObjectKey::new(ResourceType::CronJob, NAMESPACE, BACKUP))?;
+            let secrets: Vec<Value> = tx
+                .machine()
+                .objects_in(&target, ResourceType::Secret, NAMESPACE)
+                .iter()
+                .filter(|secret| secret.text("/metadata/labels/manager") == "caddy")
+                .map(|secret| secret.attributes.clone())
+                .collect();
+            let place = directories::resolve(tx.machine(), cluster, &backup_path(UMBRELLA));
+            let Some(Resolved { entry: (file_system, path), .. }) = place else { return Ok(0) };
+            let text = json!({"apiVersion": "v1", "kind": "List", "items": secrets}).to_string();
+            if !text.contains(".crt\"") {
+                return Ok(0);
+            }
+            if file_system == FileSystem::Host {
+                tx.make_host_directory(&path);
+                tx.apply(Mutation::SetWritten(path.clone(), tx.machine().clock));
+            }
+            tx.apply(Mutation::PutFile(file_system, path, FileEntry::Data(text)));
+            Ok(secrets.len())
+        })
+    }
+
     /// Writes data to a path of the Docker host, with the directories above it.
     ///
     /// # Errors
@@ -124,6 +160,35 @@ impl SimulatedHost {
         self.change(|tx| {
             tx.make_host_directory(path);
             tx.apply(Mutation::PutFile(FileSystem::Host, path.to_owned(), FileEntry::Data(text.to_owned())));
+            Ok(())
+        })
+    }
+
+    /// Builds an image on the Docker host, as `docker build` does: each time another one. No registry has it.
+    ///
+    /// # Errors
+    /// A name that no image has, a directory that cannot be written.
+    pub fn build_image(&self, image: &str) -> Result<String, EnactError> {
+        let reference = image_reference(image)
+            .ok_or_else(|| EnactError::Refused(format!("`{image}` is no name of an image with a tag")))?;
+        self.change(|tx| {
+            let number = tx.next_number();
+            let id = tx.machine().image_id(number);
+            tx.apply(Mutation::SetImage(reference, Some(id.clone())));
+            Ok(id)
+        })
+    }
+
+    /// Removes an image from the Docker host; nodes keep theirs.
+    ///
+    /// # Errors
+    /// An image that is not there, a directory that cannot be written.
+    pub fn remove_image(&self, image: &str) -> Result<(), EnactError> {
+        self.change(|tx| {
+            let found =
+                image_reference(image).filter(|name| tx.machine().images.get(name).is_some_and(Option::is_some));
+            let reference = found.ok_or_else(|| EnactError::Refused(format!("the host has no image `{image}`")))?;
+            tx.apply(Mutation::SetImage(reference, None));
             Ok(())
         })
     }

@@ -16,7 +16,7 @@ use super::machine::{Machine, NodeState, Objects, StoredObject, of_type};
 use super::server::Change;
 use super::transaction::{Mutation, Transaction};
 use super::violation::ViolationKind;
-use super::{MANAGER, deletion, directories, node, policy, readiness, reference, server};
+use super::{MANAGER, deletion, directories, image, node, policy, readiness, reference, server};
 
 impl Provider for SimulatedHost {
     fn observe<'a>(&'a self, request: &'a ObserveRequest) -> BoxFuture<'a, World> {
@@ -99,7 +99,14 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
             cluster: Observed::Absent,
             objects: Ok(BTreeMap::new()),
             unlisted: BTreeMap::new(),
-            node: NodeFacts::default(),
+            node: NodeFacts {
+                certificate_backup: wanted
+                    .certificate_backup
+                    .as_deref()
+                    .map(|path| directories::backup_on_host(machine, path)),
+                images: wanted.images.then(|| machine.images_of(target.name())),
+                ..NodeFacts::default()
+            },
         };
     };
     let mut objects = BTreeMap::new();
@@ -165,6 +172,7 @@ fn enact(tx: &mut Transaction<'_>, step: &Step) -> Result<Enacted, EnactError> {
     match step.key.resource_type {
         ResourceType::KindCluster => enact_cluster(tx, step),
         ResourceType::KindMount | ResourceType::KindPort => enact_fact(tx, step),
+        ResourceType::KindImage => image::enact(tx, step),
         _ => enact_object(tx, step),
     }
 }

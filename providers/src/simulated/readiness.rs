@@ -95,7 +95,9 @@ fn ask_workload(tx: &mut Transaction<'_>, target: &Target, object: &StoredObject
     if let Some(reason) = obstacle(tx, target, object) {
         return Readiness::Progressing(format!("{state}: {reason}"));
     }
-    if let Some((container, image)) = images(attributes).find(|(_, image)| image.contains("does-not-exist")) {
+    let cannot_be_pulled =
+        |image: &str| image.contains("does-not-exist") || super::image::is_missing(tx.machine(), target, image);
+    if let Some((container, image)) = images(attributes).find(|(_, image)| cannot_be_pulled(image)) {
         let why = format!("image \"{image}\" cannot be pulled: {image}: not found");
         return Readiness::Failed(format!("{state}: container {container}: {why}"));
     }

@@ -7,6 +7,7 @@ use laconic_engine::apply::rescue::{Rescue, Sink, Source};
 use laconic_engine::export::{SELECTED_NODE, exported};
 use laconic_engine::resource::Target;
 use laconic_engine::source::is_under;
+use laconic_engine::vault::SecretBytes;
 use serde_json::{Value, json};
 
 use super::fault::Call;
@@ -14,7 +15,7 @@ use super::host::{Calls, SimulatedHost};
 use super::machine::{FileEntry, FileSystem, Machine, StoredObject};
 use super::transaction::{Mutation, Transaction};
 use super::violation::ViolationKind;
-use super::{node, reference, server, volume};
+use super::{directories, node, reference, server, volume};
 
 /// The field manager of what is put back.
 const RESTORER: &str = "laconic-restore";
@@ -76,6 +77,22 @@ impl Rescue for SimulatedHost {
             };
             let wanted = objects.values().filter(|object| is_in(object));
             Ok(wanted.filter_map(|one| Some((one.key.clone(), exported(&one.key, &one.attributes)?))).collect())
+        });
+        ready(found).boxed()
+    }
+
+    fn read_file<'a>(
+        &'a self,
+        target: &'a Target,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<SecretBytes>, EnactError>> {
+        let found = self.look_for_rescue(|machine| {
+            let place = directories::resolve(machine, target.name(), path).filter(|_| target.kind_cluster().is_some());
+            let Some(place) = place else { return Ok(None) };
+            Ok(match machine.file(&place.entry.0, &place.entry.1) {
+                Some(FileEntry::Data(text)) => Some(SecretBytes::new(text.clone().into_bytes())),
+                _ => None,
+            })
         });
         ready(found).boxed()
     }

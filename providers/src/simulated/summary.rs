@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use laconic_engine::compile::caddy::BACKUP_FILE;
 use laconic_engine::resource::Target;
 use serde::Serialize;
 
@@ -37,6 +38,9 @@ pub struct ClusterSummary {
     pub mounts: BTreeMap<String, String>,
     /// `hostPort/protocol` → container port.
     pub ports: BTreeMap<String, u64>,
+    /// The images that were put on its nodes, with their ids.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, String>,
     /// Objects by namespace (empty for cluster-wide ones), as `Kind name: status`.
     pub objects: BTreeMap<String, Vec<String>>,
     /// Data on the node or in its storage, by path.
@@ -66,6 +70,7 @@ fn summarise(machine: &Machine) -> Summary {
             image: cluster.attributes["image"].as_str().unwrap_or_default().to_owned(),
             mounts,
             ports,
+            images: cluster.images.clone(),
             objects: lines(&cluster.objects),
             data: data(&cluster.overlay),
         };
@@ -77,6 +82,7 @@ fn summarise(machine: &Machine) -> Summary {
             image: String::new(),
             mounts: BTreeMap::new(),
             ports: BTreeMap::new(),
+            images: BTreeMap::new(),
             objects: lines(&remote.objects),
             data: data(&remote.files),
         };
@@ -96,6 +102,8 @@ fn data(files: &Files) -> BTreeMap<String, String> {
     files
         .iter()
         .filter_map(|(path, entry)| match entry {
+            // What is in it is secret elsewhere.
+            FileEntry::Data(_) if path.ends_with(BACKUP_FILE) => Some((path.clone(), "certificates".to_owned())),
             FileEntry::Data(text) => Some((path.clone(), text.clone())),
             FileEntry::Link(target) => Some((path.clone(), format!("-> {target}"))),
             FileEntry::Directory => None,

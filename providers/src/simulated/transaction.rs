@@ -44,10 +44,23 @@ pub enum Mutation {
     SetDetached(String, BTreeSet<String>),
     /// A cluster has that many nodes.
     SetNodeCount(String, usize),
+    /// An image of the host has that id; `None` for one that was removed.
+    SetImage(String, Option<String>),
+    /// An image is on the nodes of a kind cluster.
+    LoadImage {
+        /// The cluster.
+        cluster: String,
+        /// The image.
+        image: String,
+        /// Its id.
+        id: String,
+    },
     /// A kind cluster is gone, with everything in it.
     RemoveCluster(String),
     /// A file system has that entry.
     PutFile(FileSystem, String, FileEntry),
+    /// A file of the host was written at that second.
+    SetWritten(String, u64),
     /// A file system lacks that entry.
     RemoveFile(FileSystem, String),
     /// A rule was broken.
@@ -80,8 +93,9 @@ impl Machine {
             Mutation::PutCluster { name, node, attributes } => {
                 let (node, attributes) = (node.clone(), attributes.clone());
                 let (state, overlay, objects) = (NodeState::Running, Files::new(), BTreeMap::new());
-                let detached = BTreeSet::new();
-                self.clusters.insert(name.clone(), KindCluster { node, state, attributes, overlay, detached, objects });
+                let (detached, images) = (BTreeSet::new(), BTreeMap::new());
+                let cluster = KindCluster { node, state, attributes, overlay, images, detached, objects };
+                self.clusters.insert(name.clone(), cluster);
             }
             Mutation::SetNodeState(name, state) => {
                 if let Some(cluster) = self.clusters.get_mut(name) {
@@ -96,6 +110,14 @@ impl Machine {
             Mutation::SetNodeCount(name, count) => {
                 self.node_counts.insert(name.clone(), *count);
             }
+            Mutation::SetImage(image, id) => {
+                self.images.insert(image.clone(), id.clone());
+            }
+            Mutation::LoadImage { cluster, image, id } => {
+                if let Some(cluster) = self.clusters.get_mut(cluster) {
+                    cluster.images.insert(image.clone(), id.clone());
+                }
+            }
             Mutation::RemoveCluster(name) => {
                 self.node_counts.remove(name);
                 self.clusters.remove(name);
@@ -104,6 +126,9 @@ impl Machine {
                 if let Some(files) = self.files_mut(file_system) {
                     files.insert(path.clone(), entry.clone());
                 }
+            }
+            Mutation::SetWritten(path, seconds) => {
+                self.written.insert(path.clone(), *seconds);
             }
             Mutation::RemoveFile(file_system, path) => {
                 if let Some(files) = self.files_mut(file_system) {

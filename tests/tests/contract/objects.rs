@@ -172,7 +172,7 @@ pub fn sample(bed: &Bed, resource_type: ResourceType) -> Value {
         ResourceType::IngressClass => json!({"spec": {"controller": "caddyserver.com/ingress"}}),
         ResourceType::RuntimeClass => json!({"handler": "runsc"}),
         ResourceType::Namespace => json!({}),
-        ResourceType::KindCluster | ResourceType::KindMount | ResourceType::KindPort => {
+        ResourceType::KindCluster | ResourceType::KindMount | ResourceType::KindPort | ResourceType::KindImage => {
             unreachable!("no object of an API server")
         }
     };
