@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use laconic_engine::address::{Address, Scope};
 use laconic_engine::apply::{StateError, StateStore as _};
 use laconic_engine::finding::Consent;
-use laconic_engine::plan::{self, Migration, Mode, Plan, PlanInput};
+use laconic_engine::plan::{self, Mode, Plan, PlanInput};
 use laconic_engine::resource::{Observed, ObservedTarget, Resource, Target};
 use laconic_engine::secret::{SecretSource, SecretValues, sources};
 use laconic_engine::state::State;
@@ -19,6 +19,7 @@ use crate::everyday::{Everyday, aim};
 use crate::inputs::{Input, Inputs, directories, locate_selected};
 use crate::live_secrets::live_secrets;
 use crate::maintenance;
+use crate::migrating::Migrating;
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
 use crate::view::finding::Texts;
@@ -89,15 +90,6 @@ impl Planned {
 pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let inputs = locate_selected(&session.common, &wanted.planning.selection)?;
     make_from(session, wanted, inputs, &Migrating::default())
-}
-
-/// What moves below an umbrella.
-#[derive(Clone, Debug, Default)]
-pub struct Migrating {
-    /// The deployments whose files count as edited, by name.
-    pub edits: BTreeMap<String, Input>,
-    /// What is moved, by cluster.
-    pub migrations: BTreeMap<String, Migration>,
 }
 
 /// Makes a plan of these deployments.
@@ -303,7 +295,7 @@ fn fetch(
             match tenant_state(&store, directories, &scope, &own_targets) {
                 Ok(state) => {
                     // Offline nothing is read but what was given.
-                    let files = if input.offline { None } else { tenant_files(directories, &scope, migrating) };
+                    let files = if input.offline { None } else { migrating.files_of(directories, scope.name()) };
                     input.tenant_files.extend(files);
                     input.states.insert(scope, state);
                 }
@@ -341,20 +333,6 @@ fn tenant_state(
         Some(target) if targets.contains(target) => Ok(state),
         Some(target) => Err(format!("the state in {shown} belongs to {}", target.name())),
     }
-}
-
-/// Another tenant as its files are now. What is wrong with them is its operator's to find out.
-fn tenant_files(
-    directories: &BTreeMap<String, PathBuf>,
-    scope: &Scope,
-    migrating: &Migrating,
-) -> Option<(String, laconic_engine::compile::CompiledDeployment)> {
-    let input = match migrating.edits.get(scope.name()) {
-        Some(edited) => edited.clone(),
-        None => crate::inputs::from_directory(directories.get(scope.name())?).ok()?,
-    };
-    let found = crate::compiling::compile_one(&input)?;
-    Some((scope.name().to_owned(), found))
 }
 
 /// Other tenants are made again as recorded: their secrets are needed too. Returns whether there are any others.

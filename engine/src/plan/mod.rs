@@ -1,6 +1,7 @@
 //! Planning: what should happen, decided once and completely.
 
 pub mod adoption;
+pub mod advice;
 pub mod base;
 pub mod blast_radius;
 pub mod cascade;
