@@ -37,6 +37,7 @@ pub fn dangers(
     secrets(judgement, recreates, &mut findings);
     state(judgement, &mut findings);
     crate::plan::danger_unseen::unlisted(judgement, &mut findings);
+    crate::plan::state_mark::judge(judgement.input, &mut findings);
     findings
 }
 

@@ -39,6 +39,7 @@ pub mod prepare;
 pub mod recreate;
 pub mod register;
 pub mod rollout;
+pub mod state_mark;
 pub mod stop;
 pub mod stray;
 pub mod survey;
