@@ -256,7 +256,9 @@ fn really(session: &Session, order: &Order<'_>, first: &dyn Fn() -> Result<()>) 
     let kept = recorded_secrets(&order.plan, &store)?;
     let secrets = Secrets { store: &store, keys: Missing::Make, values, kept };
     let ports = RecreatePorts { rescue: order.host.rescue(), vault: &session.wire.vault() };
-    run(session, order, (order.host.provider(), ports), &store, clock.as_ref(), &secrets)
+    let exit = run(session, order, (order.host.provider(), ports), &store, clock.as_ref(), &secrets)?;
+    crate::state_mark::mark(session, &order.plan, order.host.provider(), &store)?;
+    Ok(exit)
 }
 
 /// The deployment directories, with those of every tenant of a cluster that changes: stopped ones are locked too, although

@@ -27,6 +27,7 @@ pub mod revision;
 pub mod secret_values;
 pub mod session;
 pub mod sources;
+pub mod state_mark;
 pub mod syncing;
 pub mod view;
 pub mod wire;

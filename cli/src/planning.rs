@@ -136,6 +136,7 @@ pub fn make_from(session: &Session, wanted: &Wanted<'_>, inputs: Inputs, migrati
         request.values_mut().for_each(|asked| asked.sizes = wanted.sizes);
         input.world = crate::wire::runtime()?.block_on(host.provider().observe(&request));
     }
+    input.other_states = crate::state_mark::other_states(&input, &store)?;
     let unseen = unseen(&input);
     let places = secret_places(&directories, &store, input.deployments.iter().map(|one| one.name.as_str()))?;
     // Generated values are kept beside the state and are read with it, offline too; the environment and the files of

@@ -214,6 +214,11 @@ pub enum SimulateCommand {
         /// The cluster
         cluster: String,
     },
+    /// Make an empty kind cluster, as somebody else would
+    CreateCluster {
+        /// Its name
+        cluster: String,
+    },
     /// Build an image on the host, as `docker build` does: each time another one, and no registry has it
     BuildImage {
         /// The image, with its tag

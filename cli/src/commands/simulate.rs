@@ -78,6 +78,10 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
             };
             session.output.remark(&text);
         }
+        SimulateCommand::CreateCluster { cluster } => {
+            host.create_cluster(&serde_json::json!({"name": cluster})).map_err(wrong)?;
+            session.output.remark(&format!("kind cluster {} made\n", clean(cluster)));
+        }
         SimulateCommand::BuildImage { image } => {
             host.build_image(image).map_err(wrong)?;
             session.output.remark(&format!("image {} built\n", clean(image)));

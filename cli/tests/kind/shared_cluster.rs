@@ -41,6 +41,12 @@ fn from_nothing(host: &Host) -> Deployment<'_> {
     // What the pod wrote into its volume is on the host; by one pod, which started once.
     assert_eq!(content(&host.path("srv/shop/starts")), "this is shop\n");
     host.kubeconfig_is_untouched();
+    // The cluster knows which state keeps it: with another one nothing is done, whatever it holds.
+    let elsewhere = host.path("elsewhere-state").display().to_string();
+    for command in [&["plan"][..], &["import", "--auto-approve"]] {
+        let refused = shop.laconic(&[command, &["--state-dir", &elsewhere]].concat()).expect(3);
+        refused.says("LAC801").says(&format!("{}/clusters/{cluster}", host.path("state").display())).says(&elsewhere);
+    }
 
     // The directory, the configuration for kind and the node agree.
     assert!(clusters().contains(&cluster));

@@ -39,6 +39,7 @@ pub fn dangers(
     state(judgement, &mut findings);
     crate::plan::danger_import::imports(judgement, &mut findings);
     crate::plan::danger_unseen::unlisted(judgement, &mut findings);
+    crate::plan::state_mark::judge(judgement.input, &mut findings);
     findings
 }
 

@@ -7,8 +7,10 @@ use serde_json::Value;
 use crate::address::{Address, ObjectKey, ResourceType};
 use crate::code::Code;
 use crate::compile::CompiledDeployment;
+use crate::diff::flatten;
 use crate::diff::quantity::billionths;
 use crate::finding::Finding;
+use crate::place::Place;
 use crate::plan::Mode;
 use crate::plan::planner::Judgement;
 use crate::plan::survey::Belief;
@@ -204,8 +206,18 @@ fn all_pods(workload: &Value) -> PodRequest {
 fn unschedulable(workload: &Resource, message: String) -> Finding {
     Finding::new(Code::Unschedulable, message)
         .about(workload.address.to_string())
-        .at_maybe(workload.place.as_ref())
+        .at_maybe(place_of_most(workload))
         .help("ask for less under `resources:` of the spec, or give the node more")
+}
+
+/// Where the container that asks for most asks for it.
+fn place_of_most(workload: &Resource) -> Option<&Place> {
+    let attributes = workload.attributes.value();
+    let containers = pod(&attributes)["containers"].as_array();
+    let asked = |one: &&Value| request_of(&serde_json::json!({"containers": [one]})).cpu;
+    let most = containers.into_iter().flatten().max_by_key(asked)?;
+    let name = most["name"].as_str().unwrap_or_default();
+    workload.place_of(&format!("spec.template.spec.containers[{name}].resources.requests.cpu"))
 }
 
 fn changed_workloads<'a>(
@@ -296,8 +308,7 @@ fn secrets(judgement: &Judgement<'_>, deployment: &CompiledDeployment, findings:
             (false, true) => "private images cannot be pulled",
             (false, false) => "its pods wait for it",
         };
-        let field = if reference.pulls_images { "spec.template.spec.imagePullSecrets" } else { "spec.template.spec" };
-        let place = workload.place_of(&format!("{field}[{}]", key.name));
+        let place = place_of_secret(workload, &key.name);
         let message = format!(
             "`{}` refers to the Secret `{}`, which is not in the namespace `{}` and is not made by this plan: {consequence}",
             workload.address, key.name, key.namespace
@@ -305,8 +316,17 @@ fn secrets(judgement: &Judgement<'_>, deployment: &CompiledDeployment, findings:
         findings.push(
             Finding::new(Code::SecretMissing, message)
                 .about(deployment.name.clone())
-                .at_maybe(place.or(workload.place.as_ref()))
+                .at_maybe(place)
                 .help(format!("make it there: kubectl --namespace {} create secret …", key.namespace)),
         );
     }
+}
+
+/// Where a workload names a Secret.
+fn place_of_secret<'a>(workload: &'a Resource, name: &str) -> Option<&'a Place> {
+    let fields = flatten(&workload.attributes.value());
+    let words = ["secretRef", "secretKeyRef", "secretName", ".secret.", "imagePullSecrets"];
+    let is_named = |(path, value): &(&String, &Value)| *value == name && words.iter().any(|word| path.contains(word));
+    let path = fields.iter().find(is_named).map(|(path, _)| path.clone());
+    workload.place_of(path.as_deref().unwrap_or_default())
 }

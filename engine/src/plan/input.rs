@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::address::{Address, Scope};
 use crate::compile::CompiledDeployment;
 use crate::finding::{Consent, Finding};
+use crate::plan::state_mark::OtherState;
 use crate::plan::{DryRunOutcome, Migration, Mode, StopOptions};
 use crate::resource::World;
 use crate::secret::Fingerprinter;
@@ -26,6 +27,8 @@ pub struct PlanInput {
     pub unreadable: BTreeMap<Scope, String>,
     /// What was seen; empty when offline.
     pub world: World,
+    /// The kind clusters that another state keeps, by their names.
+    pub other_states: BTreeMap<String, OtherState>,
     /// Whether nobody was to look at the world.
     pub offline: bool,
     /// What the operator wants made anew, or an empty set.
@@ -82,6 +85,7 @@ impl PlanInput {
             states: BTreeMap::new(),
             unreadable: BTreeMap::new(),
             world: World::new(),
+            other_states: BTreeMap::new(),
             offline: true,
             replace: BTreeSet::new(),
             targets: None,

@@ -46,6 +46,7 @@ mod quiesce;
 pub mod recreate;
 pub mod register;
 pub mod rollout;
+pub mod state_mark;
 pub mod stop;
 pub mod stray;
 pub mod survey;
