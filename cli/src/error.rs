@@ -305,15 +305,6 @@ pub enum Problem {
         /// Those that are known.
         known: Vec<String>,
     },
-    /// A spec that is written so that its text cannot be edited by a program.
-    SpecNotEditable {
-        /// The file.
-        path: PathBuf,
-        /// What `kind-mount-root` has to be.
-        root: String,
-        /// What the volumes have to be.
-        volumes: Vec<String>,
-    },
     /// A cluster on which every deployment is stopped.
     NothingRunsThere {
         /// Which.

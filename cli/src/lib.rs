@@ -16,6 +16,7 @@ pub mod dry_running;
 pub mod error;
 pub mod everyday;
 pub mod inputs;
+pub mod live_secrets;
 pub mod maintenance;
 pub mod migrating;
 mod node_ports;

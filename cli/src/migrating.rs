@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use laconic_engine::apply::Rescue;
+use laconic_engine::compile::CompiledDeployment;
 use laconic_engine::plan::{Migration, Plan, VolumeMove, Whereabouts};
 use laconic_engine::resource::Target;
 use laconic_engine::source::{is_under, join_path, normalize_path};
-use laconic_engine::spec::edit::with_umbrella;
+use laconic_engine::spec::edit::edited;
 use laconic_engine::spec::read_spec;
 use laconic_engine::state::{Tenant, VolumeStorage};
 
@@ -22,6 +23,31 @@ use crate::wire;
 
 /// The spec of a deployment directory.
 const SPEC: &str = "spec.yml";
+
+/// What moves below an umbrella, for a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Migrating {
+    /// The deployments whose files count as edited, by name.
+    pub edits: BTreeMap<String, Input>,
+    /// What is moved, by cluster.
+    pub migrations: BTreeMap<String, Migration>,
+}
+
+impl Migrating {
+    /// Another tenant as its files are now, or as they are to be. What is wrong with them is its operator's to find out.
+    #[must_use]
+    pub fn files_of(
+        &self,
+        directories: &BTreeMap<String, PathBuf>,
+        name: &str,
+    ) -> Option<(String, CompiledDeployment)> {
+        let input = match self.edits.get(name) {
+            Some(edited) => edited.clone(),
+            None => from_directory(directories.get(name)?).ok()?,
+        };
+        Some((name.to_owned(), compile_one(&input)?))
+    }
+}
 
 /// An edit of one deployment's spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,9 +127,15 @@ fn mover(name: &str, tenant: &Tenant, root: &str, rescued: &BTreeSet<String>) ->
     };
     let storage = compile_one(&input).ok_or_else(uncompiled)?.tenant.volumes;
     let paths = paths(name, &before, &storage, root, rescued);
-    let Some(after) = with_umbrella(&before, root, &paths) else {
-        let lines: Vec<String> = paths.iter().map(|(volume, path)| format!("{volume}: {path}")).collect();
-        return Err(Problem::SpecNotEditable { path, root: root.to_owned(), volumes: lines });
+    let Some(after) = edited(&before, Some(root), &paths) else {
+        let volumes: Vec<String> = paths.iter().map(|(volume, path)| format!("`{volume}: {path}`")).collect();
+        let volumes =
+            if volumes.is_empty() { String::new() } else { format!(", under `volumes:` {},", volumes.join(", ")) };
+        let detail = format!(
+            "it is written in a way that no program can edit safely; write `kind-mount-root: {root}`{volumes} there, and run \
+             it again"
+        );
+        return Err(Problem::File { path, verb: "edited", detail });
     };
     let after: Arc<str> = after.into();
     input.edited = Some(Arc::clone(&after));
@@ -123,9 +155,18 @@ fn paths(
 ) -> BTreeMap<String, String> {
     let (spec, _) = read_spec(&SPEC.into(), text);
     let own = |volume: &str| join_path(root, &format!("{deployment}/{volume}"));
+    // Everywhere but in the spec a renamed volume has its first name.
+    let first = |name: &str| {
+        let mut first = name.to_owned();
+        for _ in &spec.moved {
+            let entry = spec.moved.iter().find(|(_, to)| to.value == first);
+            first = entry.map_or(first, |(from, _)| from.value.clone());
+        }
+        first
+    };
     let wanted =
         |(name, written): &(laconic_engine::spec::Located<String>, Option<laconic_engine::spec::Located<String>>)| {
-            let volume = &name.value;
+            let volume = &first(&name.value);
             let path = match storage.get(volume)? {
                 VolumeStorage::Host(path) if is_under(path, root) => normalize_path(path),
                 VolumeStorage::Host(_) => own(volume),
@@ -134,7 +175,7 @@ fn paths(
                 VolumeStorage::Overlay if rescued.contains(&format!("{deployment}/{volume}")) => own(volume),
                 VolumeStorage::Overlay | VolumeStorage::Provisioned => return None,
             };
-            Some((volume.clone(), path))
+            Some((name.value.clone(), path))
         };
     spec.volumes.iter().filter_map(wanted).collect()
 }

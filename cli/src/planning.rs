@@ -3,26 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use laconic_engine::address::{Address, Scope};
 use laconic_engine::apply::{StateError, StateStore as _};
 use laconic_engine::finding::Consent;
-use laconic_engine::plan::{self, Migration, Mode, Plan, PlanInput};
+use laconic_engine::plan::{self, Mode, Plan, PlanInput};
 use laconic_engine::resource::{Observed, ObservedTarget, Resource, Target};
-use laconic_engine::secret::{
-    SecretExpression, SecretSource, SecretValue, SecretValues, placeholder_expression, sources,
-};
+use laconic_engine::secret::{SecretSource, SecretValues, sources};
 use laconic_engine::state::State;
 use laconic_engine::vault::{Vault as _, VaultContents};
-use serde_json::Value;
 
 use crate::args::Planning;
 use crate::compiling::{Compiled, compile_or_complain, in_parallel};
 use crate::error::{Problem, Result};
 use crate::everyday::{Everyday, aim};
 use crate::inputs::{Input, Inputs, directories, locate_selected};
+use crate::live_secrets::live_secrets;
 use crate::maintenance;
+use crate::migrating::Migrating;
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
 use crate::view::finding::Texts;
@@ -93,15 +90,6 @@ impl Planned {
 pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let inputs = locate_selected(&session.common, &wanted.planning.selection)?;
     make_from(session, wanted, inputs, &Migrating::default())
-}
-
-/// What moves below an umbrella.
-#[derive(Clone, Debug, Default)]
-pub struct Migrating {
-    /// The deployments whose files count as edited, by name.
-    pub edits: BTreeMap<String, Input>,
-    /// What is moved, by cluster.
-    pub migrations: BTreeMap<String, Migration>,
 }
 
 /// Makes a plan of these deployments.
@@ -222,38 +210,6 @@ fn unseen(input: &PlanInput) -> Vec<(Target, String)> {
         .collect()
 }
 
-/// The live values of the secrets made by us that nobody keeps here: pods use them, so that no other may be made.
-fn live_secrets(input: &PlanInput) -> SecretValues {
-    let mut found = SecretValues::new();
-    for deployment in &input.deployments {
-        let Some(Ok(objects)) = input.world.get(&deployment.target).map(|observed| &observed.objects) else { continue };
-        for resource in &deployment.resources {
-            if !resource.attributes.has_secrets() {
-                continue;
-            }
-            let attributes = resource.attributes.value();
-            let Some(Value::Object(desired)) = attributes.get("data") else { continue };
-            let live = objects.get(&resource.key()).and_then(|live| live.attributes.get("data"));
-            let Some(live) = live else { continue };
-            for (key, value) in desired {
-                let Some(SecretExpression::Base64(source @ SecretSource::Generated { .. })) =
-                    placeholder_expression(value)
-                else {
-                    continue;
-                };
-                let bytes = live.get(key).and_then(Value::as_str).and_then(|text| STANDARD.decode(text).ok());
-                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.is_empty());
-                if let Some(text) = text
-                    && !input.secrets.contains_key(&source)
-                {
-                    found.insert(source, SecretValue::new(text));
-                }
-            }
-        }
-    }
-    found
-}
-
 /// The input of a plan as far as files and states give it.
 fn gather(
     session: &Session,
@@ -339,7 +295,7 @@ fn fetch(
             match tenant_state(&store, directories, &scope, &own_targets) {
                 Ok(state) => {
                     // Offline nothing is read but what was given.
-                    let files = if input.offline { None } else { tenant_files(directories, &scope, migrating) };
+                    let files = if input.offline { None } else { migrating.files_of(directories, scope.name()) };
                     input.tenant_files.extend(files);
                     input.states.insert(scope, state);
                 }
@@ -377,20 +333,6 @@ fn tenant_state(
         Some(target) if targets.contains(target) => Ok(state),
         Some(target) => Err(format!("the state in {shown} belongs to {}", target.name())),
     }
-}
-
-/// Another tenant as its files are now. What is wrong with them is its operator's to find out.
-fn tenant_files(
-    directories: &BTreeMap<String, PathBuf>,
-    scope: &Scope,
-    migrating: &Migrating,
-) -> Option<(String, laconic_engine::compile::CompiledDeployment)> {
-    let input = match migrating.edits.get(scope.name()) {
-        Some(edited) => edited.clone(),
-        None => crate::inputs::from_directory(directories.get(scope.name())?).ok()?,
-    };
-    let found = crate::compiling::compile_one(&input)?;
-    Some((scope.name().to_owned(), found))
 }
 
 /// Other tenants are made again as recorded: their secrets are needed too. Returns whether there are any others.

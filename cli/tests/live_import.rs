@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use kube::client::Body;
 use laconic_testbed::{ApiServer, Options};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What the client of laconic-so calls itself; the server makes the field manager's name of what is before the slash.
 const USER_AGENT: &str = "OpenAPI-Generator/31.0.0/python";
@@ -218,6 +218,32 @@ fn what_laconic_so_made_is_adopted_in_one_go_without_a_restart() {
         std::fs::remove_dir_all(deployment.directory.join(".laconic")).unwrap();
     }
     is_adopted("without state");
+}
+
+/// laconic-so keeps generated values in a Secret of another name than the one that pods refer to.
+#[test]
+fn a_value_that_laconic_so_generated_is_the_one_that_pods_get() {
+    if laconic_testbed::off() {
+        return;
+    }
+    let server = ApiServer::shared();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let other = OtherClient { client: runtime.block_on(server.client("admin")) };
+    let deployment = Deployment::of_case("x-jobs", &server.kubeconfig("admin"));
+    let objects = deployment.objects();
+    let (secrets, others): (Vec<&Value>, Vec<&Value>) = objects.iter().partition(|object| object["kind"] == "Secret");
+    // The values that `render` leaves out are in the Job.
+    let others = others.into_iter().filter(|object| object["kind"] != "Job");
+    others.for_each(|object| runtime.block_on(other.make(object)));
+    let wanted = secrets.iter().find(|secret| name(secret).ends_with("-generated-secrets")).unwrap();
+    let mut old = (*wanted).clone();
+    old["metadata"] = json!({"name": "jobsonly-generated-secrets", "namespace": old["metadata"]["namespace"]});
+    old["data"].as_object_mut().unwrap().values_mut().for_each(|value| *value = "dmFsdWUgb2YgbGFjb25pYy1zbw==".into());
+    runtime.block_on(other.make(&old));
+    deployment.must(&["import", "--auto-approve"]);
+    deployment.must(&["apply", "--auto-approve", "--no-wait"]);
+    assert_eq!(runtime.block_on(other.read(wanted))["data"], old["data"]);
+    deployment.must(&["plan", "--detailed-exitcode"]);
 }
 
 #[test]

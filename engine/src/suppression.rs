@@ -95,6 +95,7 @@ mod tests {
             wish_places: BTreeMap::new(),
             ignored: Vec::new(),
             suppressed: asks.then(|| ("LAC501".to_owned(), "fine".to_owned())).into_iter().collect(),
+            written_names: BTreeMap::new(),
             volumes: BTreeMap::new(),
             images: BTreeMap::new(),
         };

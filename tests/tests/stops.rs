@@ -7,7 +7,7 @@ use laconic_engine::address::{Address, ObjectKey, ResourceType, Scope};
 use laconic_engine::code::{Code, Severity};
 use laconic_engine::compile::CompiledDeployment;
 use laconic_engine::finding::Consent;
-use laconic_engine::plan::{Action, Plan, StopOptions, VolumeVerdict};
+use laconic_engine::plan::{Action, Plan, StopOptions, VolumeEvent, VolumeVerdict};
 use laconic_engine::resource::Target;
 use laconic_engine::source::MemorySources;
 use laconic_tests::universe::{Request, Universe, compiled};
@@ -320,6 +320,42 @@ fn a_stopped_neighbour_with_data_inside_keeps_the_cluster() {
     assert!(!overlay(&universe).is_empty());
     stopped(&universe, &shop(), &stop(true, false, true));
     assert!(!has_cluster(&universe), "nothing is kept in it any more");
+}
+
+/// Bytes that a claim left behind, by its reclaim policy, are nowhere but in the node.
+#[test]
+fn what_a_claim_left_in_the_node_keeps_the_cluster() {
+    let universe = running(&[shop(), vault()]);
+    let target = Target::Kind(CLUSTER.to_owned());
+    let summary = universe.host.summary();
+    let line = summary.clusters[CLUSTER].objects[""].iter().find(|line| line.contains("pvc-")).unwrap().clone();
+    let name = line.trim_start_matches("PersistentVolume ").split(':').next().unwrap().to_owned();
+    let volume = ObjectKey::new(ResourceType::PersistentVolume, "", &name);
+    let policy = "spec.persistentVolumeReclaimPolicy";
+    universe.host.edit_object(&target, &volume, "kubectl", policy, Some(json!("Retain"))).unwrap();
+    stopped(&universe, &shop(), &stop(true, false, false));
+    assert_eq!(overlay(&universe).len(), 1);
+    let forecast = |plan: &Plan, event: VolumeEvent| plan.forecast[0].events[&event].verdict;
+    let plan = universe.plan(&[vault()], &stop(false, false, true));
+    assert_eq!(plan.change(&Address::kind_cluster(CLUSTER)).map(|change| change.action), None);
+    assert_eq!(forecast(&plan, VolumeEvent::StopDeleteVolumes), VolumeVerdict::Kept);
+    stopped(&universe, &vault(), &stop(false, false, true));
+    assert!(has_cluster(&universe));
+    assert_eq!(overlay(&universe).len(), 1);
+    // A destroy takes the cluster along: it names them, and asks.
+    started(&universe, &vault());
+    let destroy = Request { destroy: true, ..Request::default() };
+    let run = universe.apply_with_consents(&[shop()], &destroy);
+    assert!(run.is_complete(), "{}", run.problems());
+    let plan = universe.plan(&[vault()], &destroy);
+    let finding = plan.findings.iter().find(|finding| finding.code == Code::UnrecordedObjects).unwrap();
+    assert_eq!(finding.consent, Some(Consent::ClusterDelete(CLUSTER.to_owned())));
+    let expected = format!("PersistentVolume {name}, with the data of the deleted claim shop/laconic-shop-scratch");
+    assert_eq!(finding.help, [expected]);
+    // Without them the last stop deletes the cluster.
+    universe.host.delete_object(&target, &volume).unwrap();
+    stopped(&universe, &vault(), &stop(false, false, true));
+    assert!(!has_cluster(&universe));
 }
 
 #[test]

@@ -116,9 +116,6 @@ impl Problem {
                 format!("the cluster `{cluster}` is not recorded here and does not run here")
             }
             Self::UnknownCluster { cluster: None, .. } => "nothing says which cluster is meant".to_owned(),
-            Self::SpecNotEditable { path, .. } => {
-                format!("`{}` is written in a way that no program can edit safely", path.display())
-            }
             Self::NothingRunsThere { cluster } => format!("every deployment on the cluster `{cluster}` is stopped"),
             Self::UnknownService { service, .. } => format!("there is no service `{service}`"),
             Self::NotRunning { service } => format!("no container of `{service}` runs"),
@@ -288,14 +285,6 @@ impl Problem {
                 vec!["no cluster is recorded or runs here; `--state-dir` says where states are kept".to_owned()]
             }
             Self::UnknownCluster { known, .. } => vec![format!("there are: {}", known.join(", "))],
-            Self::SpecNotEditable { root, volumes, .. } => {
-                let volumes = if volumes.is_empty() {
-                    String::new()
-                } else {
-                    format!(" and under `volumes:` {}", volumes.join(", "))
-                };
-                vec![format!("write `kind-mount-root: {root}`{volumes} there, and run it again")]
-            }
             Self::NothingRunsThere { .. } => {
                 vec!["start one first: `laconic deployment --dir DIR start`".to_owned()]
             }

@@ -13,6 +13,7 @@ mod host;
 mod ingress;
 mod kill;
 mod killed_recreate;
+mod migrate;
 mod page;
 mod printed;
 mod reasons;

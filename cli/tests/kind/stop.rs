@@ -7,6 +7,32 @@ fn run(deployment: &Deployment<'_>, words: &[&str]) -> crate::answer::Answer {
     deployment.laconic(&[&["deployment"], words].concat())
 }
 
+/// Nothing is recorded any more, as on a host that laconic-so made: the cluster, the one that runs and the one that is stopped
+/// are taken over in one go, and no pod is touched.
+fn everything_is_taken_over(host: &Host, cluster: &str, both: &[&Deployment<'_>; 2]) {
+    let [shop, blog] = both;
+    let selector = format!("--selector=app={}", blog.id());
+    let running = || {
+        let pods =
+            "--output=jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount};{end}";
+        let workloads = "--output=jsonpath={range .items[*]}{.metadata.uid} {.metadata.generation};{end}";
+        let pods = host.kubectl(cluster, &["get", "pods", "--all-namespaces", &selector, pods]);
+        (pods, host.kubectl(cluster, &["get", "deployments", "--all-namespaces", workloads]))
+    };
+    let before = running();
+    assert!(before.0.ends_with(" 0;"), "{before:?}");
+    for lost in ["state", "shop/.laconic", "blog/.laconic"] {
+        std::fs::remove_dir_all(host.path(lost)).unwrap();
+    }
+    blog.laconic(&["plan"]).expect(3).says("LAC402");
+    host.laconic(&["import", "--deployments-root", ".", "--auto-approve"]).expect(0).says("Import complete!");
+    blog.nothing_to_do();
+    blog.laconic(&["drift"]).expect(0).says("No drift.");
+    host.laconic(&["cluster", "show", cluster]).expect(0).says("shop  stopped").says("blog  1 pods");
+    shop.laconic(&["plan"]).expect(0).says("shop is stopped");
+    assert_eq!(running(), before, "something was made anew");
+}
+
 #[test]
 fn stop_and_start_of_two_deployments_on_one_cluster() {
     let Some(host) = Host::new() else { return };
@@ -43,6 +69,7 @@ fn stop_and_start_of_two_deployments_on_one_cluster() {
     assert!(volumes.contains(&shop.id()) && volumes.contains(&blog.id()), "{volumes}");
     shop.laconic(&["plan"]).expect(0).says("shop is stopped");
     let starts = content(&shop.data().join("starts"));
+    everything_is_taken_over(&host, &cluster, &[&shop, &blog]);
 
     // It comes back with what it had.
     run(&shop, &["start"]).expect(0);

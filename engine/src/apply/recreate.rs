@@ -138,7 +138,10 @@ impl Phase<'_> {
             for (key, mut object) in self.again(|| self.ports.rescue.export(target, &exported)).await? {
                 // An earlier run may have stopped it.
                 if let Some(replicas) = contents.quiesced.get(&key) {
-                    object["spec"]["replicas"] = Value::from(*replicas);
+                    match key.resource_type {
+                        ResourceType::Job | ResourceType::CronJob => object["spec"]["suspend"] = Value::from(false),
+                        _ => object["spec"]["replicas"] = Value::from(*replicas),
+                    }
                 }
                 let item = self.put(&object)?;
                 contents.objects.push(KeptObject { key, item });

@@ -47,7 +47,8 @@ pub trait Rescue: Send + Sync {
         object: &'a Value,
     ) -> BoxFuture<'a, Result<(), EnactError>>;
 
-    /// Has a workload run that many pods; one that is not there is left alone.
+    /// Has a workload run that many pods; one that is not there is left alone. A Job or CronJob is suspended for none, and
+    /// goes on for any.
     fn scale<'a>(
         &'a self,
         target: &'a Target,

@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use binds::{MAX_BIND_BYTES, host_path_volume_name};
+pub use moved::written_names;
 
 use super::input::{CheckedDeployment, DeploymentSource, SharedCluster};
 use crate::code::Severity;

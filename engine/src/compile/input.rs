@@ -119,6 +119,8 @@ pub struct CompiledDeployment {
     pub suppressed: BTreeMap<String, String>,
     /// Volumes by name: the addresses of claim and volume.
     pub volumes: BTreeMap<String, Vec<Address>>,
+    /// What the spec calls volumes that `moved:` renamed, by their first names, which are used everywhere else.
+    pub written_names: BTreeMap<String, String>,
     /// The images that are built on the host of its kind cluster, by reference: those that its stack says it builds.
     pub images: BTreeMap<String, BuiltImage>,
 }

@@ -219,6 +219,7 @@ pub fn lower(checked: &CheckedDeployment, reader: &dyn SourceReader) -> (Compile
         ignored: checked.spec.ignore.iter().map(|path| path.value.clone()).collect(),
         suppressed: checked.spec.suppress.iter().map(|(code, reason)| (code.value.clone(), reason.clone())).collect(),
         volumes: std::mem::take(&mut context.volumes.addresses),
+        written_names: super::check::written_names(&checked.spec.moved),
         images,
     };
     (compiled, findings)

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::address::{Address, ObjectKey, ResourceType, Scope};
 use crate::code::{Code, Severity};
+use crate::compile::CompiledDeployment;
 use crate::finding::{Consent, Finding};
+use crate::plan::advice::{Verdict, advice};
 use crate::plan::change::{FieldDifference, Reason};
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::BlastRadius;
+use crate::plan::left_volume::left_volumes;
 use crate::plan::migration::migration;
 use crate::plan::planner::{Judgement, live_cluster};
 use crate::plan::recreate::Recreate;
@@ -60,6 +63,7 @@ pub fn cluster(judgement: &Judgement<'_>, radius: &[BlastRadius], recreates: &[R
 
 fn causes(judgement: &Judgement<'_>, target: &Target, name: &str, address: &Address, findings: &mut Vec<Finding>) {
     let Some(judged) = judgement.resources.get(address) else { return };
+    let advice = advice(judgement, target);
     let consent = || Consent::Recreate(name.to_owned());
     let mut said: BTreeSet<String> = BTreeSet::new();
     let forcing = judged.comparison.differences.iter().filter(|difference| difference.forces_replacement);
@@ -69,7 +73,7 @@ fn causes(judgement: &Judgement<'_>, target: &Target, name: &str, address: &Addr
                 // A migration leaves the old mounts behind.
                 let goes = difference.after.is_none() && migration(judgement.input, name).is_some();
                 if !goes && said.insert(container_path.clone()) {
-                    findings.push(mount_missing(judgement, target, name, &container_path, difference));
+                    findings.push(mount_missing(judgement, (target, name), &container_path, difference, &advice));
                 }
             }
             None => findings.push(
@@ -103,10 +107,10 @@ fn mount_of(path: &str) -> Option<String> {
 
 fn mount_missing(
     judgement: &Judgement<'_>,
-    target: &Target,
-    name: &str,
+    (target, name): (&Target, &str),
     container_path: &str,
     difference: &FieldDifference,
+    advice: &Verdict,
 ) -> Finding {
     let desired = judgement
         .resources
@@ -128,21 +132,9 @@ fn mount_missing(
     let place = difference.place.clone().or_else(|| wish_place(judgement, container_path));
     let mut finding = Finding::new(Code::MountMissing, message).about(name);
     finding.place = place;
-    if let Some(umbrella) = running.and_then(|attributes| host_path(attributes, "/mnt")) {
-        if let Some((deployment, volume)) = volume_behind(judgement, &wanted) {
-            let under = crate::source::is_under(&wanted, &umbrella);
-            let path = if under { wanted.clone() } else { format!("{umbrella}/{deployment}/{volume}") };
-            finding = finding
-                .help(format!("avoid it: the cluster has an umbrella mount, {umbrella} -> /mnt; in the spec of `{deployment}` write"))
-                .help(format!("  kind-mount-root: {umbrella}"))
-                .help("  volumes:")
-                .help(format!("    {volume}: {path}"));
-        }
-    } else if migration(judgement.input, name).is_some() {
-        finding = finding.help("with it this recreate is the last one that a mount needs");
-    } else {
-        finding =
-            finding.help("avoid the next one: set `kind-mount-root` in every spec before the cluster is made anew");
+    let umbrella = running.and_then(|attributes| host_path(attributes, "/mnt"));
+    for line in way_out(judgement, name, container_path, umbrella.as_deref(), advice) {
+        finding = finding.help(line);
     }
     finding
         .help("kind cannot add a mount to a running cluster: otherwise the cluster is made anew")
@@ -165,15 +157,61 @@ fn host_path(attributes: &serde_json::Value, container_path: &str) -> Option<Str
         .map(str::to_owned)
 }
 
-fn volume_behind(judgement: &Judgement<'_>, path: &str) -> Option<(String, String)> {
-    judgement.input.deployments.iter().find_map(|deployment| {
-        let (volume, _) = deployment
-            .tenant
-            .volumes
-            .iter()
-            .find(|(_, storage)| matches!(storage, crate::state::VolumeStorage::Host(host) if host == path))?;
-        Some((deployment.name.clone(), volume.clone()))
-    })
+/// What can be done instead of making a cluster anew for a mount, as lines: edits that a plan was tried with, or what they
+/// are not enough for.
+fn way_out(
+    judgement: &Judgement<'_>,
+    name: &str,
+    container_path: &str,
+    umbrella: Option<&str>,
+    advice: &Verdict,
+) -> Vec<String> {
+    if migration(judgement.input, name).is_some() {
+        return vec!["with it this recreate is the last one that a mount needs".to_owned()];
+    }
+    let is_wished = |deployment: &&CompiledDeployment| {
+        let wishes = &deployment.tenant.wishes;
+        let is_here = deployment.target.kind_cluster() == Some(name);
+        let is_root = container_path == "/mnt" && wishes.mount_root.is_some();
+        is_here && (wishes.mounts.contains_key(container_path) || is_root)
+    };
+    let mut wishing = judgement.input.deployments.iter().filter(is_wished);
+    let edit = wishing.find_map(|deployment| advice.of(&deployment.name));
+    let Some(edit) = edit else {
+        return match umbrella {
+            Some(_) => Vec::new(),
+            None => vec![format!("avoid the next one: {}", migrate(name))],
+        };
+    };
+    if !advice.remains.is_empty() {
+        return advice.remains.iter().map(|remains| format!("no edit of paths avoids it: {remains}")).collect();
+    }
+    let spec = format!("in the spec of `{}` write", edit.deployment);
+    let mut lines = Vec::new();
+    if advice.moves.is_empty() {
+        lines.push(match umbrella {
+            Some(umbrella) => format!("avoid it: the cluster has an umbrella mount, {umbrella} -> /mnt; {spec}"),
+            None => format!("avoid it: the cluster has a mount there already; {spec}"),
+        });
+    } else {
+        lines.push(format!(
+            "avoid it: stop it, move the data of {} to the new path, and {spec}",
+            advice.moves.join(", ")
+        ));
+    }
+    lines.extend(edit.root.iter().map(|root| format!("  kind-mount-root: {root}")));
+    if !edit.paths.is_empty() {
+        lines.push("  volumes:".to_owned());
+        lines.extend(edit.paths.iter().map(|(volume, path)| format!("    {volume}: {path}")));
+    }
+    lines
+}
+
+/// How a cluster gets an umbrella.
+fn migrate(name: &str) -> String {
+    format!(
+        "laconic cluster migrate --to-umbrella --cluster {name}, which needs one recreate, and then none for a mount"
+    )
 }
 
 fn tenants(judgement: &Judgement<'_>, name: &str, radius: Option<&BlastRadius>, findings: &mut Vec<Finding>) {
@@ -264,13 +302,15 @@ fn unrecorded(
         .values()
         .flat_map(|state| state.resources.values().map(|recorded| &recorded.key))
         .collect();
-    let unrecorded: Vec<&ObjectKey> = objects
+    let mut unrecorded: Vec<&ObjectKey> = objects
         .keys()
         .filter(|key| is_survivor_kind(key.resource_type))
         .filter(|key| !OWN_NAMESPACES.contains(&&*key.namespace) && !OWN_NAMESPACES.contains(&&*key.name))
         .filter(|key| !recorded.contains(key))
         .filter(|key| !recreate.is_some_and(|recreate| comes_back(recreate, key)))
         .collect();
+    let left = left_volumes(judgement.input, target);
+    unrecorded.extend(left.iter().map(|volume| &volume.key));
     if unrecorded.is_empty() {
         return;
     }
@@ -283,7 +323,16 @@ fn unrecorded(
     .lifted_by(consent);
     for key in unrecorded.iter().take(10) {
         let namespace = if key.namespace.is_empty() { String::new() } else { format!("{}/", key.namespace) };
-        finding = finding.help(format!("{} {namespace}{}", key.resource_type.kind(), key.name));
+        let made_for = left.iter().find(|volume| volume.key == **key);
+        let made_for = made_for.map(|volume| {
+            format!(", with the data of the deleted claim {}/{}", volume.claim.namespace, volume.claim.name)
+        });
+        finding = finding.help(format!(
+            "{} {namespace}{}{}",
+            key.resource_type.kind(),
+            key.name,
+            made_for.unwrap_or_default()
+        ));
     }
     if unrecorded.len() > 10 {
         finding = finding.help(format!("and {} more", unrecorded.len() - 10));

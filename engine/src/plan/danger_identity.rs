@@ -128,6 +128,7 @@ mod tests {
             wish_places: BTreeMap::new(),
             ignored: Vec::new(),
             suppressed: BTreeMap::new(),
+            written_names: BTreeMap::new(),
             volumes: BTreeMap::new(),
             images: BTreeMap::new(),
         };

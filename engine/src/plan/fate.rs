@@ -129,6 +129,12 @@ impl VolumeEvent {
         !matches!(self, Self::PodRestart | Self::ClusterRecreate | Self::Stop)
     }
 
+    /// Whether it is a stop, with whatever flags: it leaves a cluster that keeps somebody's data.
+    #[must_use]
+    pub const fn is_stop(self) -> bool {
+        matches!(self, Self::Stop | Self::StopDeleteVolumes | Self::StopDeleteNamespace)
+    }
+
     /// Whether it deletes the PersistentVolume too.
     const fn deletes_volume(self) -> bool {
         matches!(self, Self::StopDeleteVolumes | Self::Destroy | Self::RemovedFromSpec)

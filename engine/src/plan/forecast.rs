@@ -7,6 +7,7 @@ use crate::plan::change::Action;
 use crate::plan::decide::{ClusterFate, Presence};
 use crate::plan::document::{EventFate, VolumeForecast, VolumeReason, VolumeVerdict};
 use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
+use crate::plan::left_volume::left_volumes;
 use crate::plan::locate::{Located, Look, Sought, locate};
 use crate::plan::planner::{Judgement, registers};
 use crate::plan::recreate::RecreateCourse;
@@ -183,6 +184,7 @@ fn judge(
     let siblings: Vec<Bytes> = volumes.iter().map(|volume| volume.located.bytes.clone()).collect();
     let is_held = |holds: Holds| is_held(judgement, target, deployment, holds);
     let (may_be_held, is_surely_held) = (is_held(holds_cluster), is_held(surely_holds_cluster));
+    let keeps = !left_volumes(judgement.input, target).is_empty();
     for Volume { name, located, will } in volumes {
         let (verdict, because) = by_plan(judgement, target, deployment, &name, &located, will);
         let events = VolumeEvent::ALL
@@ -190,6 +192,7 @@ fn judge(
             .filter(|event| target.kind_cluster().is_some() || *event != VolumeEvent::ClusterRecreate)
             .map(|event| {
                 let judged = |is_held: bool| {
+                    let is_held = is_held || (keeps && event.is_stop());
                     let happening = event.happening(&siblings, is_held);
                     // What is moved is afterwards where the spec has it.
                     let is_moved = matches!(because, VolumeReason::Moved(_));

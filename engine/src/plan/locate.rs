@@ -1,6 +1,8 @@
 //! Where the bytes of a volume really are: by the live claim, the volume it is bound to and the mounts of the running node;
 //! by what is recorded where nobody was to look; unknown where somebody looked and could not see.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::address::{Address, ObjectKey, ResourceType, Scope};
@@ -9,7 +11,7 @@ use crate::plan::decide::ClusterFate;
 use crate::plan::fate::{Basis, Bytes, Release, Whereabouts};
 use crate::plan::planner::{Judgement, live_cluster};
 use crate::plan::survey::{Belief, belief};
-use crate::resource::{MountSource, NodeFacts, ObservedTarget, Target, UnknownReason};
+use crate::resource::{Live, MountSource, NodeFacts, ObservedTarget, Target, UnknownReason};
 use crate::source::{is_under, normalize_path};
 use crate::state::VolumeStorage;
 
@@ -38,6 +40,14 @@ impl<'a> Look<'a> {
     pub fn of(judgement: &Judgement<'a>, target: &'a Target) -> Self {
         let is_lost = matches!(judgement.fates.get(target), Some(ClusterFate::Lost(_)));
         Self { is_lost, ..Self::new(judgement.input, target) }
+    }
+
+    /// What is on the cluster, when its volumes and claims were seen and are believed.
+    #[must_use]
+    pub fn objects(&self) -> Option<&'a BTreeMap<ObjectKey, Live>> {
+        let observed = self.input.world.get(self.target)?;
+        let is_seen = self.belief == Belief::Trusted && can_see(observed);
+        observed.objects.as_ref().ok().filter(|_| is_seen)
     }
 
     /// Whether there is no such cluster any more, and that is believed.
@@ -141,6 +151,23 @@ pub fn locate(look: &Look<'_>, sought: &Sought<'_>) -> Located {
         },
     };
     Located { bytes: Bytes { whereabouts, dynamic, release, basis }, size, nominal }
+}
+
+/// Whether a PersistentVolume outlives its claim, and does not outlive its kind node.
+pub(super) fn kept_in_node(look: &Look<'_>, volume: &Value) -> bool {
+    let stays = describe(volume).release != Release::Deleted;
+    stays && matches!(place_of_volume(look, volume), Some(Whereabouts::Node(_) | Whereabouts::Unlinked(_)))
+}
+
+/// Where the bytes of a PersistentVolume are; `None` for what a driver keeps.
+pub(super) fn place_of_volume(look: &Look<'_>, volume: &Value) -> Option<Whereabouts> {
+    Some(place_of_path(look, &describe(volume).path?))
+}
+
+/// Where a path of the node is.
+pub(super) fn place_of_path(look: &Look<'_>, path: &str) -> Whereabouts {
+    let facts = look.input.world.get(look.target).map(|observed| &observed.node);
+    place(&mounts(look), facts, path).0
 }
 
 /// Whether claims and volumes were listed.
@@ -293,8 +320,6 @@ fn on_host<'a>(mounts: &'a [(String, String)], path: &str) -> Option<(&'a str, S
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::json;
 
     use super::*;

@@ -1,6 +1,7 @@
 //! Planning: what should happen, decided once and completely.
 
 pub mod adoption;
+pub mod advice;
 pub mod base;
 pub mod blast_radius;
 pub mod cascade;
@@ -34,12 +35,14 @@ pub mod identify;
 pub mod ignored;
 pub mod image;
 pub mod input;
+pub mod left_volume;
 pub mod lint;
 pub mod locate;
 pub mod migration;
 pub mod pending_edits;
 pub mod planner;
 pub mod prepare;
+mod quiesce;
 pub mod recreate;
 pub mod register;
 pub mod rollout;

@@ -77,13 +77,19 @@ pub fn plan_or_requirements(input: &PlanInput) -> Result<Plan, Requirements> {
         return Err(requirements);
     }
     let composition = compose(input);
-    let plan = with_judgement(input, &composition, &mut requirements, |judgement, requirements| {
-        requirements.is_empty().then(|| write_plan(&judgement))
+    let (plan, more) = with_judgement(input, &composition, &mut requirements, |judgement, requirements| {
+        let more = if requirements.is_empty() {
+            crate::plan::advice::requirements(&judgement)
+        } else {
+            Requirements::default()
+        };
+        ((requirements.is_empty() && more.is_empty()).then(|| write_plan(&judgement)), more)
     });
-    plan.ok_or(requirements)
+    plan.ok_or(if more.is_empty() { requirements } else { more })
 }
 
-fn with_judgement<T>(
+/// Judges everything, and has somebody look at that.
+pub fn with_judgement<T>(
     input: &PlanInput,
     composition: &Composition,
     requirements: &mut Requirements,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::address::{Address, ResourceType, Scope};
 use crate::compile::{ClusterCompilation, ClusterInput, compose_cluster};
 use crate::plan::decide::Presence;
+use crate::plan::left_volume::left_volumes;
 use crate::plan::{Action, Mode, PlanInput, migration, stop};
 use crate::resource::{Live, Observed, Resource, Target, UnknownReason, cluster_scope};
 use crate::state::{Recorded, State, Status};
@@ -50,7 +51,8 @@ pub fn compose(input: &PlanInput) -> Composition {
             let target = Target::Kind(name.to_owned());
             let others = registered.iter().filter(|(tenant, _)| !planned.contains_key(*tenant));
             let somebody_stays = planned.values().any(Option::is_some)
-                || others.into_iter().any(|(_, tenant)| stop::holds_cluster(input, &target, tenant));
+                || others.into_iter().any(|(_, tenant)| stop::holds_cluster(input, &target, tenant))
+                || input.mode == Mode::Stop && !left_volumes(input, &target).is_empty();
             let emptied = moved.as_ref().and(recorded).map(|recorded| {
                 let planned = planned.values().flatten().map(|(tenant, _)| tenant);
                 let others = registered.iter().filter(|(name, _)| !planned_names.contains(name.as_str()));

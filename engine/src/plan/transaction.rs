@@ -11,9 +11,9 @@ use crate::finding::Finding;
 use crate::plan::blast_radius::unregistered_namespaces;
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::{VolumeForecast, VolumeReason};
-use crate::plan::fate::Whereabouts;
 use crate::plan::forecast::claim_address;
 use crate::plan::planner::{Judgement, live_cluster};
+use crate::plan::quiesce::quiesced;
 use crate::plan::recreate::{
     QuiesceReason, QuiescedWorkload, Recreate, RecreateCourse, RecreatePhase, RescuedVolume, SecretReturn,
     VaultedSecret,
@@ -141,7 +141,7 @@ fn recreate(
     keep_secrets(judgement, &mut recreate, contents);
     keep_volumes(judgement, &mut recreate, forecast);
     if course == RecreateCourse::Begins {
-        quiesce(judgement, &mut recreate, contents, forecast);
+        recreate.quiesced = quiesced(judgement, &recreate, contents, forecast);
     }
     recreate.migration = migration::of_recreate(judgement, target, forecast);
     if recreate.migration.is_some() {
@@ -247,45 +247,6 @@ fn keep_volumes(judgement: &Judgement<'_>, recreate: &mut Recreate, forecast: &[
             into,
         });
     }
-}
-
-/// The workloads that write to files which outlive the cluster.
-fn quiesce(judgement: &Judgement<'_>, recreate: &mut Recreate, contents: &VaultContents, forecast: &[VolumeForecast]) {
-    let mut writes: BTreeMap<ObjectKey, QuiesceReason> = BTreeMap::new();
-    for volume in forecast {
-        let because = match (&volume.bytes.whereabouts, &volume.because) {
-            (_, VolumeReason::Rescued) => QuiesceReason::WritesToRescued,
-            (Whereabouts::Host(_), _) => QuiesceReason::WritesToHost,
-            _ => continue,
-        };
-        let judged = judgement.resources.get(&claim_address(&volume.deployment, &volume.volume));
-        let judged = judged.filter(|judged| *judged.item.target == recreate.target);
-        let Some(recorded) = judged.and_then(|judged| judged.item.recorded) else { continue };
-        writes.insert(recorded.key.clone(), because);
-    }
-    let Some(objects) = live_objects(judgement, &recreate.target) else { return };
-    let same_node = contents.node == recreate.node;
-    for (key, live) in objects.iter().filter(|(key, _)| key.resource_type == ResourceType::Deployment) {
-        if !recreate.namespaces.contains(&*key.namespace) {
-            continue;
-        }
-        let because = claims(&live.attributes)
-            .filter_map(|name| writes.get(&ObjectKey::new(ResourceType::PersistentVolumeClaim, &key.namespace, name)))
-            .max();
-        let runs = live.attributes["spec"]["replicas"].as_u64().unwrap_or(1);
-        let runs = u32::try_from(runs).unwrap_or(u32::MAX);
-        // An earlier run may have stopped it already.
-        let stopped = contents.quiesced.get(key).copied().filter(|_| same_node).unwrap_or_default();
-        let replicas = runs.max(stopped);
-        if let Some(because) = because.filter(|_| replicas > 0) {
-            recreate.quiesced.push(QuiescedWorkload { key: key.clone(), replicas, because: *because });
-        }
-    }
-}
-
-fn claims(workload: &Value) -> impl Iterator<Item = &str> {
-    let volumes = workload.pointer("/spec/template/spec/volumes").and_then(Value::as_array);
-    volumes.into_iter().flatten().filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str())
 }
 
 fn phases(judgement: &Judgement<'_>, recreate: &Recreate, contents: &VaultContents) -> Vec<RecreatePhase> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::{Located, Spec, read_spec};
 use crate::place::Place;
 
-/// The text with that `kind-mount-root` and those paths of volumes. `None` for a text that is written in a way in which
+/// The text with that `kind-mount-root`, where one is given, and those paths of volumes. `None` for a text that is written in a way in which
 /// this cannot be done safely: what is read from the result is exactly what was read before, but for these values.
 #[must_use]
-pub fn with_umbrella(text: &str, root: &str, paths: &BTreeMap<String, String>) -> Option<String> {
+pub fn edited(text: &str, root: Option<&str>, paths: &BTreeMap<String, String>) -> Option<String> {
     let file: Arc<str> = "spec.yml".into();
     let (before, _) = read_spec(&file, text);
     let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
@@ -20,9 +20,10 @@ pub fn with_umbrella(text: &str, root: &str, paths: &BTreeMap<String, String>) -
             None => fill(&mut lines, &name.place, new)?,
         }
     }
-    match &before.kind_mount_root {
-        Some(there) => replace(&mut lines, there, root)?,
-        None => {
+    match (&before.kind_mount_root, root) {
+        (_, None) => {}
+        (Some(there), Some(root)) => replace(&mut lines, there, root)?,
+        (None, Some(root)) => {
             let ends_line = lines.last().is_none_or(|last| last.ends_with('\n'));
             let newline = if ends_line { "" } else { "\n" };
             lines.push(format!("{newline}kind-mount-root: {}\n", written(root)));
@@ -71,7 +72,7 @@ fn written(path: &str) -> String {
 }
 
 /// Whether a spec is another one with these values, and nothing else differs, not even where it is written.
-fn is_only_that(mut before: Spec, after: &Spec, root: &str, paths: &BTreeMap<String, String>) -> bool {
+fn is_only_that(mut before: Spec, after: &Spec, root: Option<&str>, paths: &BTreeMap<String, String>) -> bool {
     let volumes = |spec: &Spec| -> Vec<(String, Option<String>)> {
         let path = |path: &Option<Located<String>>| path.as_ref().map(|path| path.value.clone());
         spec.volumes.iter().map(|(name, written)| (name.value.clone(), path(written))).collect()
@@ -81,7 +82,8 @@ fn is_only_that(mut before: Spec, after: &Spec, root: &str, paths: &BTreeMap<Str
         (name, new)
     };
     let expected: Vec<(String, Option<String>)> = volumes(&before).into_iter().map(wanted).collect();
-    let is_root = after.kind_mount_root.as_ref().is_some_and(|there| there.value == root);
+    let root_of = |spec: &Spec| spec.kind_mount_root.as_ref().map(|there| there.value.clone());
+    let is_root = root_of(after) == root.map(str::to_owned).or_else(|| root_of(&before));
     let is_done = is_root && volumes(after) == expected;
     before.volumes.clone_from(&after.volumes);
     before.kind_mount_root.clone_from(&after.kind_mount_root);
@@ -118,7 +120,7 @@ config:
             ("scratch", "/srv/kind/shop/scratch"),
             ("temp", "/srv/kind/shop/temp"),
         ]);
-        let edited = with_umbrella(SPEC, "/srv/kind", &all).unwrap();
+        let edited = edited(SPEC, Some("/srv/kind"), &all).unwrap();
         let expected = SPEC
             .replace("./data/pg ", "/srv/kind/shop/pgdata ")
             .replace("\"/var/cache\"", "\"/srv/kind/shop/c: d\"")
@@ -126,14 +128,14 @@ config:
             .replace("temp: ~", "temp: /srv/kind/shop/temp")
             + "kind-mount-root: /srv/kind\n";
         assert_eq!(edited, expected);
-        assert_eq!(with_umbrella(&edited, "/srv/kind", &all).unwrap(), edited, "done twice it is the same");
-        let moved = with_umbrella(&edited, "/data", &BTreeMap::new()).unwrap();
+        assert_eq!(super::edited(&edited, Some("/srv/kind"), &all).unwrap(), edited, "done twice it is the same");
+        let moved = super::edited(&edited, Some("/data"), &BTreeMap::new()).unwrap();
         assert!(moved.ends_with("kind-mount-root: /data\n"), "{moved}");
     }
 
     #[test]
     fn a_text_without_a_last_line_end_gets_one() {
-        let edited = with_umbrella(SPEC.trim_end(), "/srv/kind", &BTreeMap::new()).unwrap();
+        let edited = edited(SPEC.trim_end(), Some("/srv/kind"), &BTreeMap::new()).unwrap();
         assert_eq!(edited, format!("{SPEC}kind-mount-root: /srv/kind\n"));
     }
 
@@ -145,7 +147,7 @@ config:
             "stack: s\ndeploy-to: k8s-kind\nvolumes:\n  a: \"\\u002fa\"\n",
             "stack: s\ndeploy-to: k8s-kind\nvolumes:\n  a: /a\n...\n",
         ] {
-            let edited = with_umbrella(text, "/srv/kind", &paths(&[("a", "/srv/kind/a")]));
+            let edited = super::edited(text, Some("/srv/kind"), &paths(&[("a", "/srv/kind/a")]));
             assert_eq!(edited, None, "{text}");
         }
     }

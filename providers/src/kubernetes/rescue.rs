@@ -71,7 +71,12 @@ async fn restore(server: &Server, key: &ObjectKey, object: &Value) -> Result<(),
 
 /// Has a workload run that many pods.
 async fn scale(server: &Server, workload: &ObjectKey, replicas: u32) -> Result<(), EnactError> {
-    let patch = json!([{"op": "add", "path": "/spec/replicas", "value": replicas}]);
+    let patch = match workload.resource_type {
+        ResourceType::Job | ResourceType::CronJob => {
+            json!([{"op": "add", "path": "/spec/suspend", "value": replicas == 0}])
+        }
+        _ => json!([{"op": "add", "path": "/spec/replicas", "value": replicas}]),
+    };
     let path = format!("{}?fieldManager={}", path::object(workload), super::MANAGER);
     match server.patch(&path, PatchForm::Json, &patch).await {
         Ok(_) => Ok(()),

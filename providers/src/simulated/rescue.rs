@@ -28,7 +28,13 @@ fn count(calls: &mut Calls) {
 
 /// The part of a host's directory that matters here: only kind clusters are made anew.
 fn replicas(workload: &StoredObject) -> u32 {
-    workload.attributes["spec"]["replicas"].as_u64().unwrap_or(1).try_into().unwrap_or(u32::MAX)
+    let is_suspended = workload.attributes["spec"]["suspend"] == Value::Bool(true);
+    match workload.key.resource_type {
+        // Its pods are those of the Jobs that it makes.
+        ResourceType::CronJob => 0,
+        ResourceType::Job => u32::from(!is_suspended && workload.attributes["status"].get("completionTime").is_none()),
+        _ => workload.attributes["spec"]["replicas"].as_u64().unwrap_or(1).try_into().unwrap_or(u32::MAX),
+    }
 }
 
 impl SimulatedHost {
@@ -123,7 +129,12 @@ impl Rescue for SimulatedHost {
             node::answers(tx.machine(), target)?;
             if let Some(object) = tx.machine().object(target, workload) {
                 let mut object = StoredObject::clone(&object);
-                object.attributes["spec"]["replicas"] = Value::from(replicas);
+                match workload.resource_type {
+                    ResourceType::Job | ResourceType::CronJob => {
+                        object.attributes["spec"]["suspend"] = Value::from(replicas == 0);
+                    }
+                    _ => object.attributes["spec"]["replicas"] = Value::from(replicas),
+                }
                 tx.put(target, object);
             }
             Ok(())

@@ -105,8 +105,10 @@ fn the_plan_says_what_is_kept_and_how_it_comes_back() {
     };
     assert_eq!(of("shop"), Some(SecretReturn::AsRecorded));
     assert_eq!(of("ledger"), Some(SecretReturn::AsPlanned));
-    let stopped: Vec<&str> = recreate.quiesced.iter().map(|one| &*one.key.namespace).collect();
-    assert_eq!(stopped, ["blog", "ledger", "shop"]);
+    let stopped: Vec<(&str, &str)> =
+        recreate.quiesced.iter().map(|one| (&*one.key.namespace, one.key.resource_type.kind())).collect();
+    let deployments = ["blog", "ledger", "legacy", "shop"].map(|namespace| (namespace, "Deployment"));
+    assert_eq!(stopped, [&deployments[..], &[("legacy", "CronJob")]].concat());
     let fate = |plan: &Plan, deployment: &str, volume: &str| {
         let found = plan.forecast.iter().find(|one| one.deployment == deployment && one.volume == volume);
         found.map(|one| (one.verdict, one.because.clone())).unwrap()
@@ -275,7 +277,9 @@ fn what_was_stopped_runs_again_when_the_recreate_is_given_up() {
         assert!(plan.findings.iter().any(|finding| finding.code == Code::Interrupted), "{:#?}", plan.findings);
         let run = universe.carry_out(plan, &back);
         assert!(run.is_complete(), "{}", run.problems());
-        assert!(contents.quiesced.iter().all(|(workload, pods)| runs(workload) == *pods));
+        let has_pods = |workload: &ObjectKey| workload.resource_type == ResourceType::Deployment;
+        let mut stopped = contents.quiesced.iter().filter(|(workload, _)| has_pods(workload));
+        assert!(stopped.all(|(workload, pods)| runs(workload) == *pods));
         for name in ["shop", "blog", "ledger"] {
             let one = [deployment(name, &format!("/srv/kind/{name}"))];
             is_whole(&universe, &one, &kept, name);

@@ -82,8 +82,20 @@ pub fn before() -> (Universe, [CompiledDeployment; 1]) {
         &universe,
         &json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "old", "namespace": "legacy"},
                 "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
-                "spec": {"containers": [{"name": "a", "image": "example/a:1", "envFrom": [{"configMapRef": {"name": "settings"}}]}]}}}}),
+                "spec": {"containers": [{"name": "a", "image": "example/a:1", "envFrom": [{"configMapRef": {"name": "settings"}}]}],
+                         "volumes": [{"name": "files", "hostPath": {"path": "/mnt/legacy"}}]}}}}),
     );
+    // Somebody's nightly job, which writes to the host as well, and one that writes into the node.
+    for (name, path) in [("nightly", "/mnt/legacy"), ("hourly", "/var/legacy")] {
+        let job = json!({"spec": {"template": {"spec": {"restartPolicy": "Never",
+            "containers": [{"name": "a", "image": "example/a:1"}],
+            "volumes": [{"name": "files", "hostPath": {"path": path}}]}}}});
+        make(
+            &universe,
+            &json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": name, "namespace": "legacy"},
+                    "spec": {"schedule": "0 3 * * *", "suspend": false, "jobTemplate": job}}),
+        );
+    }
     universe.host.settle().unwrap();
     (universe, [deployment("ledger", "/data/ledger")])
 }
@@ -109,6 +121,7 @@ impl Kept {
         let exported = [
             ObjectKey::new(ResourceType::ConfigMap, "legacy", "settings"),
             ObjectKey::new(ResourceType::Deployment, "legacy", "old"),
+            ObjectKey::new(ResourceType::CronJob, "legacy", "nightly"),
         ];
         let objects = block_on(universe.host.export(&target(), &["legacy".to_owned()])).unwrap();
         let find = |key: &ObjectKey| objects.iter().find(|(one, _)| one == key).map(|(_, object)| object.clone());

@@ -72,6 +72,14 @@ fn first_name<'a>(entries: &[Names<'a>], name: &'a str) -> &'a str {
     first
 }
 
+/// What renamed volumes are called now, by their first names.
+pub fn written_names(moved: &[(Located<String>, Located<String>)]) -> BTreeMap<String, String> {
+    let entries: Vec<Names<'_>> = moved.iter().map(|(from, to)| (from, to)).collect();
+    // A name that was renamed on is nobody's any more.
+    let last = entries.iter().filter(|(_, to)| !entries.iter().any(|(from, _)| from.value == to.value));
+    last.map(|(_, to)| (first_name(&entries, &to.value).to_owned(), to.value.clone())).collect()
+}
+
 /// Calls every renamed volume by its first name, wherever it is mentioned. The entries were checked.
 pub(super) fn restore_names(deployment: &mut CheckedDeployment) {
     if deployment.spec.moved.is_empty() {
