@@ -306,7 +306,7 @@ fn a_cluster_that_went_with_its_certificates_is_told() {
     universe.host.delete_cluster(CLUSTER).unwrap();
     let plan = universe.plan(&deployment(true, false), &Request::default());
     let text = warning(&plan).unwrap();
-    assert!(text.contains("went with it, and there is no backup of them: no /srv/kind"), "{text}");
+    assert!(text.contains("is gone, and its certificates are in no backup: there is no /srv/kind"), "{text}");
     assert!(plan.certificate_restores.is_empty());
     // A first cluster had none.
     let first = Universe::default().plan(&deployment(true, false), &Request::default());

@@ -66,8 +66,7 @@ fn gone(judgement: &Judgement<'_>, target: &Target) -> Option<Finding> {
         return None;
     }
     let file = backup_file(judgement, target)?;
-    let message =
-        format!("the certificates of the cluster `{name}` went with it, and there is no backup of them: no {file}");
+    let message = format!("the cluster `{name}` is gone, and its certificates are in no backup: there is no {file}");
     let finding = Finding::new(Code::CertificateBackup, message).about(name);
     Some(
         finding

@@ -6,6 +6,7 @@ mod state;
 
 use std::sync::Arc;
 
+use laconic_engine::certificate::read_backup;
 use laconic_engine::compose::{interpolate, interpolate_whole};
 use laconic_engine::spec::{read_config_env, read_deployment_file, read_repository};
 
@@ -36,6 +37,16 @@ pub fn config_env(data: &[u8]) {
         assert!(!variable.name.is_empty(), "a variable without a name: {variable:?}");
     }
     assert!(findings.iter().all(|finding| finding.place.is_some()));
+}
+
+/// The backup of Caddy's certificates, which whoever can write below the umbrella can replace.
+pub fn certificates(data: &[u8]) {
+    for (key, secret) in read_backup(data).unwrap_or_default() {
+        assert_eq!(&*key.namespace, "caddy-system");
+        assert_eq!(secret["kind"], "Secret");
+        assert_eq!(secret["metadata"]["labels"]["manager"], "caddy");
+        assert!(secret["metadata"]["uid"].is_null() && secret["metadata"]["resourceVersion"].is_null());
+    }
 }
 
 /// laconic.yml.
