@@ -67,7 +67,20 @@ pub fn counting(given: BTreeSet<Consent>, session: &Session, bound: bool) -> BTr
 ///
 /// # Errors
 /// Refusals, plans that are stale, approvals that were not given, state that cannot be kept.
-pub fn carry_out(session: &Session, mut order: Order<'_>, given: &BTreeSet<Consent>) -> Result<Exit> {
+pub fn carry_out(session: &Session, order: Order<'_>, given: &BTreeSet<Consent>) -> Result<Exit> {
+    carry_out_after(session, order, given, &|| Ok(()))
+}
+
+/// The same, with something that is done first, once all locks are held.
+///
+/// # Errors
+/// As [`carry_out`], and whatever keeps that from being done.
+pub fn carry_out_after(
+    session: &Session,
+    mut order: Order<'_>,
+    given: &BTreeSet<Consent>,
+    first: &dyn Fn() -> Result<()>,
+) -> Result<Exit> {
     let output = &session.output;
     let now = laconic_state::timestamp::now();
     if output.json {
@@ -96,7 +109,7 @@ pub fn carry_out(session: &Session, mut order: Order<'_>, given: &BTreeSet<Conse
     }
     match order.rehearsal.take() {
         Some(states) => rehearse(session, &order, states),
-        None => really(session, &order),
+        None => really(session, &order, first),
     }
 }
 
@@ -218,7 +231,7 @@ async fn look(order: &Order<'_>, states: &BTreeMap<Scope, State>) -> World {
     order.host.provider().observe(&request).await
 }
 
-fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
+fn really(session: &Session, order: &Order<'_>, first: &dyn Fn() -> Result<()>) -> Result<Exit> {
     let store = session.wire.store(&with_tenants(session, order)?);
     let _locks = lock(&order.plan, &store)?;
     check_states(&order.plan, &store)?;
@@ -226,6 +239,7 @@ fn really(session: &Session, order: &Order<'_>) -> Result<Exit> {
     for reference in &order.plan.states {
         store.verify(&reference.scope)?;
     }
+    first()?;
     crate::deployment_directory::provide_memlock_specs(&order.plan, &order.directories)?;
     // A simulated host has a time of its own: waiting in ours would only make its runs differ.
     let clock: Box<dyn Clock> = if session.wire.is_simulated() {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use deployment::{
-    ClusterArgs, ClusterCommand, ClusterManagement, DeploymentArgs, DeploymentCommand, ExecArgs, LogsArgs, PartArgs,
-    PortArgs, RestartArgs, StartArgs, StopArgs,
+    ClusterArgs, ClusterCommand, ClusterManagement, DeploymentArgs, DeploymentCommand, ExecArgs, LogsArgs, MigrateArgs,
+    PartArgs, PortArgs, RestartArgs, StartArgs, StopArgs,
 };
 pub use looking::{
     GraphArgs, GraphFormat, RenderArgs, RenderFormat, RenderScope, SchemaFile, ShowArgs, ValidateArgs, ValidateFormat,
@@ -116,7 +116,7 @@ pub enum Command {
     Render(RenderArgs),
     /// Say where each field of a resource comes from, and who needs it
     Why(WhyArgs),
-    /// Take a deployment that exists into state
+    /// Take deployments that exist, or all of a host, into state
     Import(ImportArgs),
     /// Look at kind clusters and at who lives on them
     Cluster(ClusterArgs),
@@ -315,6 +315,10 @@ pub struct DestroyArgs {
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
+    /// Take every deployment on a kind cluster whose directory is below this one; may be given several times. `--cluster` then
+    /// means the cluster-id
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["dirs", "spec_file"])]
+    pub deployments_root: Vec<PathBuf>,
     /// What is planned.
     #[command(flatten)]
     pub planning: Planning,

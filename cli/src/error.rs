@@ -81,6 +81,20 @@ pub enum Problem {
         /// Where the search began.
         from: PathBuf,
     },
+    /// No deployment on a kind cluster is below these directories.
+    NoDeploymentBelow {
+        /// The directories.
+        roots: Vec<PathBuf>,
+    },
+    /// Two directories are one deployment.
+    SameDeployment {
+        /// Its id.
+        id: String,
+        /// The one directory.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
     /// A directory is no deployment directory.
     NotADeployment {
         /// The directory.
@@ -290,6 +304,20 @@ pub enum Problem {
         cluster: Option<String>,
         /// Those that are known.
         known: Vec<String>,
+    },
+    /// A spec that is written so that its text cannot be edited by a program.
+    SpecNotEditable {
+        /// The file.
+        path: PathBuf,
+        /// What `kind-mount-root` has to be.
+        root: String,
+        /// What the volumes have to be.
+        volumes: Vec<String>,
+    },
+    /// A cluster on which every deployment is stopped.
+    NothingRunsThere {
+        /// Which.
+        cluster: String,
     },
     /// A service that the deployment does not have.
     UnknownService {

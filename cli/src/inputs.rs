@@ -2,6 +2,7 @@
 
 pub mod pin;
 pub mod repository;
+pub mod root;
 pub mod selection;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,8 @@ pub struct Input {
     pub revision: Option<RevisionSources>,
     /// The files of its pinned stack, and what their paths begin with.
     pub pinned: Option<(String, RevisionSources)>,
+    /// The text of its spec, where it is looked at before it is written.
+    pub edited: Option<Arc<str>>,
 }
 
 impl Input {
@@ -45,7 +48,7 @@ impl Input {
     #[must_use]
     pub fn on_disk(source: DeploymentSource, root: PathBuf, given: Vec<PathBuf>, directory: Option<PathBuf>) -> Self {
         let shared = SharedCluster::default();
-        Self { source, root, given, directory, shared, revision: None, pinned: None }
+        Self { source, root, given, directory, shared, revision: None, pinned: None, edited: None }
     }
 
     /// A reader for its files.
@@ -53,7 +56,8 @@ impl Input {
     pub fn reader(&self, offline: bool) -> InputReader {
         let disk = DiskSources::new(&self.root);
         let disk = if offline { disk.only(&self.given) } else { disk };
-        InputReader { disk, revision: self.revision.clone(), pinned: self.pinned.clone() }
+        let edited = self.edited.clone().map(|text| (self.source.spec_file.clone(), text));
+        InputReader { disk, revision: self.revision.clone(), pinned: self.pinned.clone(), edited }
     }
 
     /// The revisions that its files are read from.

@@ -17,6 +17,7 @@ pub mod error;
 pub mod everyday;
 pub mod inputs;
 pub mod maintenance;
+pub mod migrating;
 mod node_ports;
 pub mod output;
 pub mod plan_file;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use laconic_engine::address::{Address, Scope};
 use laconic_engine::apply::{StateError, StateStore as _};
 use laconic_engine::finding::Consent;
-use laconic_engine::plan::{self, Mode, Plan, PlanInput};
+use laconic_engine::plan::{self, Migration, Mode, Plan, PlanInput};
 use laconic_engine::resource::{Observed, ObservedTarget, Resource, Target};
 use laconic_engine::secret::{
     SecretExpression, SecretSource, SecretValue, SecretValues, placeholder_expression, sources,
@@ -92,11 +92,28 @@ impl Planned {
 /// Everything that keeps one from being made; findings of severity error were printed by then.
 pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let inputs = locate_selected(&session.common, &wanted.planning.selection)?;
+    make_from(session, wanted, inputs, &Migrating::default())
+}
+
+/// What moves below an umbrella.
+#[derive(Clone, Debug, Default)]
+pub struct Migrating {
+    /// The deployments whose files count as edited, by name.
+    pub edits: BTreeMap<String, Input>,
+    /// What is moved, by cluster.
+    pub migrations: BTreeMap<String, Migration>,
+}
+
+/// Makes a plan of these deployments.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_from(session: &Session, wanted: &Wanted<'_>, inputs: Inputs, migrating: &Migrating) -> Result<Planned> {
     let mut left_out: Vec<String> =
         inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.clone()).collect();
     left_out.retain(|name| !inputs.neighbours.contains(name));
     // Of a repository, the deployments that are here are acted on.
-    let acts = matches!(wanted.command, "apply" | "destroy" | "stop" | "import");
+    let acts = matches!(wanted.command, "apply" | "destroy" | "stop" | "import" | "cluster migrate");
     let is_nobody = inputs.repository.is_none() || left_out.len() == inputs.selected();
     if acts && is_nobody && !left_out.is_empty() {
         return Err(Problem::NoIdentity { command: wanted.command });
@@ -118,6 +135,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     let store = session.wire.store(&directories);
     let mut input = gather(session, &inputs, compiled, wanted, &store)?;
     name_clusters(&mut input.consents, &labels);
+    input.migrations.clone_from(&migrating.migrations);
     input.cluster_labels.clone_from(&labels);
     input.suppressed = inputs.repository.as_ref().map(|open| open.suppressed()).unwrap_or_default();
     let host = match simulated {
@@ -147,7 +165,7 @@ pub fn make(session: &Session, wanted: &Wanted<'_>) -> Result<Planned> {
     input.secrets.extend(live_secrets.clone());
     input.fingerprinters = secret_values::fingerprinters(&places, Missing::LeaveOut)?;
     plan::prepare(&mut input);
-    let (mut plan, store) = fetch(session, &mut input, &mut directories, store)?;
+    let (mut plan, store) = fetch(session, &mut input, &mut directories, store, migrating)?;
     if !wanted.offline && tenants_secrets(&mut input, &directories, &store)? {
         plan = plan::plan(&input);
     }
@@ -258,6 +276,8 @@ fn gather(
     input.rerun_jobs = wanted.planning.rerun_jobs;
     input.rescue_volumes = wanted.planning.rescue_volume.iter().cloned().collect();
     input.vaults = vaults(session, &input)?;
+    let vault = session.wire.vault();
+    input.vault_places = input.vaults.keys().map(|cluster| (cluster.clone(), vault.place(cluster))).collect();
     // A spec without a directory has no state yet.
     let homeless: BTreeSet<&str> =
         inputs.iter().filter(|input| input.directory.is_none()).map(|input| input.source.name.as_str()).collect();
@@ -301,6 +321,7 @@ fn fetch(
     input: &mut PlanInput,
     directories: &mut BTreeMap<String, PathBuf>,
     mut store: LocalStore,
+    migrating: &Migrating,
 ) -> Result<(Plan, LocalStore)> {
     let own_targets: BTreeSet<Target> = input.deployments.iter().map(|one| one.target.clone()).collect();
     // Each round fetches something new, so this ends; the bound is for a planner that asks for the same again.
@@ -319,7 +340,7 @@ fn fetch(
             match tenant_state(&store, directories, &scope, &own_targets) {
                 Ok(state) => {
                     // Offline nothing is read but what was given.
-                    let files = if input.offline { None } else { tenant_files(directories, &scope) };
+                    let files = if input.offline { None } else { tenant_files(directories, &scope, migrating) };
                     input.tenant_files.extend(files);
                     input.states.insert(scope, state);
                 }
@@ -363,8 +384,12 @@ fn tenant_state(
 fn tenant_files(
     directories: &BTreeMap<String, PathBuf>,
     scope: &Scope,
+    migrating: &Migrating,
 ) -> Option<(String, laconic_engine::compile::CompiledDeployment)> {
-    let input = crate::inputs::from_directory(directories.get(scope.name())?).ok()?;
+    let input = match migrating.edits.get(scope.name()) {
+        Some(edited) => edited.clone(),
+        None => crate::inputs::from_directory(directories.get(scope.name())?).ok()?,
+    };
     let found = crate::compiling::compile_one(&input)?;
     Some((scope.name().to_owned(), found))
 }

@@ -244,6 +244,8 @@ pub struct InputReader {
     pub revision: Option<RevisionSources>,
     /// The pinned stack, and what its paths begin with.
     pub pinned: Option<(String, RevisionSources)>,
+    /// A file that counts as if it had that text.
+    pub edited: Option<(String, Arc<str>)>,
 }
 
 impl InputReader {
@@ -257,6 +259,9 @@ impl InputReader {
 
 impl SourceReader for InputReader {
     fn read(&self, path: &str) -> Result<Arc<[u8]>, SourceError> {
+        if let Some((_, text)) = self.edited.as_ref().filter(|(edited, _)| edited == path) {
+            return Ok(text.as_bytes().into());
+        }
         if let Some((sources, path)) = self.pinned(path) {
             return sources.read(&path).unwrap_or(Err(SourceError::NotConsulted));
         }

@@ -1,8 +1,10 @@
 //! Adopting what laconic-so's client made: objects that were posted, and some put, by the Python client without a field
 //! manager of its own. On a real API server with its controllers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use kube::client::Body;
 use laconic_testbed::{ApiServer, Options};
@@ -103,6 +105,17 @@ impl OtherClient {
         }
     }
 
+    /// Every pod: its uid, and how often its containers were restarted.
+    async fn pods(&self) -> BTreeMap<String, Value> {
+        let list = self.send("GET", "/api/v1/pods", &Value::Null).await;
+        let pods = list["items"].as_array().unwrap().iter();
+        let restarts = |pod: &Value| -> Value {
+            let statuses = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
+            statuses.map(|status| status["restartCount"].clone()).collect()
+        };
+        pods.map(|pod| (pod["metadata"]["uid"].as_str().unwrap().to_owned(), restarts(pod))).collect()
+    }
+
     async fn read(&self, object: &Value) -> Value {
         self.send("GET", &format!("{}/{}", collection(object), name(object)), &Value::Null).await
     }
@@ -140,8 +153,18 @@ fn items_left_to_others(object: &Value) -> Vec<String> {
     found
 }
 
+/// Runs a command for all of them at once.
+fn laconic(deployments: &[Deployment], arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_laconic"));
+    command.args(arguments).arg("--kubeconfig").arg(&deployments[0].kubeconfig);
+    for deployment in deployments {
+        command.arg("--dir").arg(&deployment.directory);
+    }
+    command.output().unwrap()
+}
+
 #[test]
-fn what_laconic_so_made_is_adopted_without_a_restart() {
+fn what_laconic_so_made_is_adopted_in_one_go_without_a_restart() {
     if laconic_testbed::off() {
         return;
     }
@@ -149,45 +172,52 @@ fn what_laconic_so_made_is_adopted_without_a_restart() {
     let kubeconfig = server.kubeconfig("admin");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let other = OtherClient { client: runtime.block_on(server.client("admin")) };
-    for case in ["x-k8s", "x-multipod", "x-env", "x-hostpaths"] {
-        let deployment = Deployment::of_case(case, &kubeconfig);
-        let objects = deployment.objects();
-        for object in &objects {
-            runtime.block_on(other.make(object));
-        }
-        let workloads = || -> Vec<(Value, Value)> {
-            let workloads = objects.iter().filter(|object| object["kind"] == "Deployment");
-            let read = workloads.map(|object| runtime.block_on(other.read(object)));
-            read.map(|live| (live["metadata"]["generation"].clone(), live["spec"].clone())).collect()
-        };
-        let before = workloads();
-
-        let refused = deployment.laconic(&["plan"]);
-        assert_eq!(refused.status.code(), Some(3), "{case}: {}", text(&refused));
-        assert!(text(&refused).contains("laconic import"), "{case}: {}", text(&refused));
-
-        deployment.must(&["import", "--auto-approve"]);
-        let plan = deployment.laconic(&["plan", "--detailed-exitcode"]);
-        assert_eq!(plan.status.code(), Some(0), "{case}: {}", text(&plan));
-        assert_eq!(workloads(), before, "{case}: a workload was changed");
-        for object in &objects {
-            let live = runtime.block_on(other.read(object));
-            assert_eq!(
-                items_left_to_others(&live),
-                Vec::<String>::new(),
-                "{case}: {} {}",
-                object["kind"],
-                name(object)
-            );
-        }
-
-        // State that is lost is had again the same way.
-        std::fs::remove_dir_all(deployment.directory.join(".laconic")).unwrap();
-        deployment.must(&["import", "--auto-approve"]);
-        let plan = deployment.laconic(&["plan", "--detailed-exitcode"]);
-        assert_eq!(plan.status.code(), Some(0), "{case}: {}", text(&plan));
-        assert_eq!(workloads(), before, "{case}: a workload was changed");
+    let deployments =
+        ["x-k8s", "x-multipod", "x-env", "x-hostpaths"].map(|case| Deployment::of_case(case, &kubeconfig));
+    let mut objects = Vec::new();
+    for deployment in &deployments {
+        let own = deployment.objects();
+        own.iter().for_each(|object| runtime.block_on(other.make(object)));
+        objects.extend(own);
     }
+    let is_workload = |object: &&Value| object["kind"] == "Deployment";
+    let workloads = || -> Vec<(Value, Value)> {
+        let read = objects.iter().filter(is_workload).map(|object| runtime.block_on(other.read(object)));
+        read.map(|live| (live["metadata"]["generation"].clone(), live["spec"].clone())).collect()
+    };
+    let pods = || runtime.block_on(other.pods());
+    let wanted = objects.iter().filter(is_workload).map(|one| one["spec"]["replicas"].as_u64().unwrap()).sum::<u64>();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while (pods().len() as u64) < wanted {
+        assert!(Instant::now() < deadline, "{} of {wanted} pods", pods().len());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let (before, running) = (workloads(), pods());
+
+    let refused = laconic(&deployments, &["plan"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert!(text(&refused).contains("laconic import"), "{}", text(&refused));
+
+    let is_adopted = |when: &str| {
+        let imported = laconic(&deployments, &["import", "--auto-approve"]);
+        assert_eq!(imported.status.code(), Some(0), "{when}: {}", text(&imported));
+        for command in [&["plan", "--detailed-exitcode"][..], &["drift"]] {
+            let clean = laconic(&deployments, command);
+            assert_eq!(clean.status.code(), Some(0), "{when}: {command:?}: {}", text(&clean));
+        }
+        assert_eq!(workloads(), before, "{when}: a workload was changed");
+        assert_eq!(pods(), running, "{when}: a pod was made anew");
+    };
+    is_adopted("at first");
+    for object in &objects {
+        let left = items_left_to_others(&runtime.block_on(other.read(object)));
+        assert_eq!(left, Vec::<String>::new(), "{} {}", object["kind"], name(object));
+    }
+    // State that is lost is had again the same way.
+    for deployment in &deployments {
+        std::fs::remove_dir_all(deployment.directory.join(".laconic")).unwrap();
+    }
+    is_adopted("without state");
 }
 
 #[test]

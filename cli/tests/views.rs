@@ -16,11 +16,11 @@ use laconic_engine::code::Code;
 use laconic_engine::finding::{Consent, Finding};
 use laconic_engine::place::Place;
 use laconic_engine::plan::{
-    Action, BlastRadius, Bytes, Change, Consulted, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference,
-    Mode, PLAN_FORMAT_VERSION, Plan, Reason, StateReference, TenantImpact, VolumeForecast, VolumeReason, VolumeVerdict,
-    Whereabouts,
+    Action, BlastRadius, Bytes, CertificateRestore, Change, Consulted, DifferenceOrigin, Drift, DriftField, DriftKind,
+    FieldDifference, Mode, PLAN_FORMAT_VERSION, Plan, Reason, StateReference, TenantImpact, VolumeForecast,
+    VolumeReason, VolumeVerdict, Whereabouts,
 };
-use laconic_engine::resource::Target;
+use laconic_engine::resource::{CertificateBackup, Target};
 use laconic_engine::secret::{SecretExpression, SecretSource};
 use laconic_engine::state::VolumeStorage;
 use regex::Regex;
@@ -57,6 +57,7 @@ fn empty() -> Plan {
         drift: Vec::new(),
         forecast: Vec::new(),
         recreates: Vec::new(),
+        certificate_restores: Vec::new(),
         blast_radius: Vec::new(),
         findings: Vec::new(),
         consents_given: [].into(),
@@ -243,6 +244,13 @@ fn recreate() -> Plan {
         hosts: vec![format!("{name}.example.com")],
         pods: 2,
     };
+    let saved = CertificateBackup::Saved { at: Some("2026-11-20T10:00:00Z".into()) };
+    plan.certificate_restores = vec![CertificateRestore {
+        cluster: "main".into(),
+        target: Target::Kind("main".into()),
+        file: "/srv/kind/caddy-cert-backup/caddy-secrets.yaml".into(),
+        backup: Some(saved),
+    }];
     plan.blast_radius = vec![BlastRadius {
         cluster: "main".into(),
         recreated: true,

@@ -97,6 +97,7 @@ codes! {
     214 ClusterDelete Consent "the cluster would be deleted";
     215 TenantUnreadable Refusal "a tenant of the cluster to be recreated cannot be read";
     216 RecreateUnfinished Refusal "an earlier recreate has not ended, and this plan would not bring back what its vault holds";
+    217 MigrationBlocked Refusal "a migration below an umbrella cannot be done safely";
     301 EphemeralVolume Warning "empty-path volume: dies with the cluster";
     302 DataLoss Consent "data of a volume would be lost";
     303 DataLeftBehind Consent "changed host path: the data stays behind at the old place";

@@ -17,6 +17,7 @@
 pub mod address;
 pub mod apply;
 pub mod attributes;
+pub mod certificate;
 pub mod code;
 pub mod compile;
 pub mod compose;

@@ -212,10 +212,25 @@ pub struct NodeFacts {
     pub mounts: BTreeMap<String, MountSource>,
     /// How many nodes the target has, when they could be counted.
     pub count: Option<usize>,
+    /// The backup of a kind cluster's certificates, also when the cluster is not there; `None` where it could not be seen.
+    pub certificate_backup: Option<CertificateBackup>,
     /// What each node can give to pods, by its name, when somebody asked: nodes that take no new pods are left out.
     pub allocatable: BTreeMap<String, Allocatable>,
     /// The images of the host and of the nodes of a kind cluster; `None` where nobody asked, or nobody could tell.
     pub images: Option<Images>,
+}
+
+/// The backup of a cluster's certificates, as far as it is seen without reading it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+pub enum CertificateBackup {
+    /// There is none, or an empty file.
+    Missing,
+    /// There is one.
+    Saved {
+        /// When it was written, RFC 3339; `None` where that was not seen.
+        at: Option<String>,
+    },
 }
 
 /// What a node can give to pods, as Kubernetes spells amounts.

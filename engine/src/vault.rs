@@ -10,6 +10,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::address::ObjectKey;
+use crate::plan::Migration;
 use crate::value::{Digest, canonical_bytes};
 
 /// Bytes that are wiped from memory when they are dropped.
@@ -33,6 +34,12 @@ pub struct VaultContents {
     /// The workloads that were stopped, with how many pods each ran.
     #[serde(with = "counts")]
     pub quiesced: BTreeMap<ObjectKey, u32>,
+    /// What is moved below an umbrella between the deletion of the old cluster and the creation of the new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<Migration>,
+    /// Whether that was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moved: bool,
     /// Whether it was given up and only its removal did not end.
     #[serde(default)]
     pub discarded: bool,

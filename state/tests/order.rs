@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -66,6 +67,30 @@ fn what_a_cluster_is_told_is_durable_before_its_deployments_are() {
     assert!(scopes.iter().all(|scope| reader.load(scope).unwrap().journaled == 1));
     store.fold_all(&scopes.iter().cloned().collect()).unwrap();
     assert!(scopes.iter().all(|scope| reader.load(scope).unwrap().journaled == 0));
+}
+
+/// Deployments that share a cluster's lock all write to its register: what each of them reads, adds to and puts back must not
+/// change under it.
+#[test]
+fn nobody_else_writes_to_a_scope_between_reading_and_writing_it() {
+    let place = Place::folded();
+    let unlocked: Arc<Mutex<Vec<(DiskOperation, String)>>> = Arc::default();
+    let log = Arc::clone(&unlocked);
+    let store = place.store().with_fault_hook(Arc::new(move |operation, path: &Path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let lock = path.with_file_name(".write-lock");
+        // The lock itself is opened before it is held, and a directory is made for it.
+        let is_held = || File::open(&lock).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+        if name != ".write-lock" && name != ".laconic" && !is_held() {
+            log.lock().unwrap().push((operation, name));
+        }
+        Ok(())
+    }));
+    store.append(&scope(), &records()[..3]).unwrap();
+    store.append(&scope(), &[JournalRecord::End { time: "2026-01-02T03:04:05Z".into() }]).unwrap();
+    store.fold(&scope()).unwrap();
+    assert_eq!(*unlocked.lock().unwrap(), []);
+    assert!(place.store().load(&scope()).unwrap().journaled == 0);
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod clock;
 pub mod generate;
 pub mod generate_volumes;
+pub mod program;
 pub mod settled;
 pub mod universe;
 

@@ -12,7 +12,8 @@ use laconic_engine::code::Code;
 use laconic_engine::compile::{CompiledDeployment, DeploymentSource, Layout, compile};
 use laconic_engine::finding::{Consent, Finding, has_errors};
 use laconic_engine::plan::{
-    Mode, Plan, PlanInput, StopOptions, lint, observe_request, plan, plan_or_requirements, prepare, requirements,
+    Migration, Mode, Plan, PlanInput, StopOptions, lint, observe_request, plan, plan_or_requirements, prepare,
+    requirements,
 };
 use laconic_engine::secret::{Fingerprinter, SecretSource, SecretValue, SecretValues, sources};
 use laconic_engine::source::MemorySources;
@@ -55,6 +56,10 @@ pub struct Request {
     pub import: bool,
     /// The volumes whose bytes are to survive a recreate.
     pub rescue: BTreeSet<String>,
+    /// What is moved below an umbrella, by cluster.
+    pub migrations: BTreeMap<String, Migration>,
+    /// Other deployments as their files are now.
+    pub files: Vec<CompiledDeployment>,
     /// Whether the changes are not tried on the servers before they are made.
     pub untried: bool,
 }
@@ -127,6 +132,8 @@ impl Universe {
         input.stop = request.stop.unwrap_or_default();
         input.skip_cluster = request.skip_cluster;
         input.targets.clone_from(&request.targets);
+        input.migrations.clone_from(&request.migrations);
+        input.tenant_files = request.files.iter().map(|one| (one.name.clone(), one.clone())).collect();
         input.simulated = true;
         for cluster in deployments.iter().filter_map(|deployment| deployment.target.kind_cluster()) {
             let contents = self.vault.contents(cluster).unwrap();

@@ -25,24 +25,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use laconic_tests::program::program;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The binary: `LACONIC_BIN`, else the one built into the same target directory as this test.
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("LACONIC_BIN") {
-        return path.into();
-    }
-    let test = std::env::current_exe().expect("a test has a path");
-    let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
-    let path = profile.join("laconic");
-    assert!(
-        path.is_file(),
-        "no {}: build it with `cargo build -p laconic`, or name it with LACONIC_BIN",
-        path.display()
-    );
-    path
 }
 
 fn words(line: &str) -> Vec<String> {
@@ -191,7 +177,7 @@ fn run(script: &str) -> String {
         };
         match words {
             ["laconic", arguments @ ..] => {
-                let output = Command::new(binary())
+                let output = Command::new(program().unwrap())
                     .arg("--plain-times")
                     .args(arguments)
                     .env_clear()

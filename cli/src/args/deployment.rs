@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Carrying, Planning, Showing};
+use super::{Carrying, Consents, Planning, Showing};
 
 /// Arguments of `deployment`.
 #[derive(Debug, Args)]
@@ -33,6 +33,39 @@ pub enum ClusterCommand {
         /// The cluster; without it the one of `--dir`, or the only one
         cluster: Option<String>,
     },
+    /// Put everything on a cluster below one directory of the host: edits of the specs, moves of the data and one recreate,
+    /// planned together, shown, and done as one thing that can be interrupted
+    Migrate(Box<MigrateArgs>),
+}
+
+/// Arguments of `cluster migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Give the cluster an umbrella mount
+    #[arg(long, required = true)]
+    pub to_umbrella: bool,
+    /// The cluster; without it the one of `--dir`, or the only one
+    #[arg(long, value_name = "CLUSTER-ID")]
+    pub cluster: Option<String>,
+    /// The directory of the host that everything is put below, on the file system of the data; without it what a spec
+    /// names, or /srv/kind
+    #[arg(long, value_name = "DIR")]
+    pub mount_root: Option<String>,
+    /// Take this volume out of the node, where it dies with the cluster, and give it a place below the umbrella
+    #[arg(long, value_name = "DEPLOYMENT/VOLUME")]
+    pub rescue_volume: Vec<String>,
+    /// Run completed Jobs again after the recreate
+    #[arg(long)]
+    pub rerun_jobs: bool,
+    /// The consents.
+    #[command(flatten)]
+    pub consents: Consents,
+    /// How it is done.
+    #[command(flatten)]
+    pub carrying: Carrying,
+    /// What is shown.
+    #[command(flatten)]
+    pub showing: Showing,
 }
 
 /// What to do with a deployment.

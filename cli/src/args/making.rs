@@ -207,6 +207,18 @@ pub enum SimulateCommand {
         /// Its name
         cluster: String,
     },
+    /// Write data into a directory of the host, which is made where it is not there
+    WritePath {
+        /// The directory
+        path: String,
+        /// What is in it from then on
+        text: String,
+    },
+    /// Have the CronJob of a cluster that saves its certificates run now
+    SaveCertificates {
+        /// The cluster
+        cluster: String,
+    },
     /// Build an image on the host, as `docker build` does: each time another one, and no registry has it
     BuildImage {
         /// The image, with its tag

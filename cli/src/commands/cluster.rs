@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::args::ClusterCommand;
 use crate::cluster_report::{ClusterReport, reports};
+use crate::commands::migrate;
 use crate::error::{Exit, Problem, Result};
 use crate::inputs::{locate, read_identity};
 use crate::session::Session;
@@ -12,6 +13,9 @@ use crate::view::style::clean;
 
 /// Runs it.
 pub fn run(session: &Session, command: &ClusterCommand) -> Result<Exit> {
+    if let ClusterCommand::Migrate(arguments) = command {
+        return migrate::run(session, arguments);
+    }
     let (reports, unseen) = reports(session)?;
     if let Some(why) = &unseen {
         session.output.remark(&format!("The clusters that run here are not known: {}.\n", clean(why)));
@@ -19,6 +23,7 @@ pub fn run(session: &Session, command: &ClusterCommand) -> Result<Exit> {
     match command {
         ClusterCommand::List => list(session, &reports, unseen.as_deref()),
         ClusterCommand::Show { cluster } => show(session, reports, cluster.as_deref()),
+        ClusterCommand::Migrate(arguments) => migrate::run(session, arguments),
     }
 }
 

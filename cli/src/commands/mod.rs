@@ -12,6 +12,7 @@ mod drift;
 mod findings_reference;
 mod graph;
 mod import;
+mod migrate;
 mod plan;
 mod render;
 mod schema;

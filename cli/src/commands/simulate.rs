@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::args::{FaultKind, PolicyCommand, SimulateCommand};
 use crate::error::{Exit, Problem, Result};
 use crate::session::Session;
-use crate::view::style::clean;
+use crate::view::style::{clean, count};
 use crate::view::yaml;
 use crate::wire::SimulatedHost;
 
@@ -70,6 +70,17 @@ pub fn run(session: &Session, command: &SimulateCommand) -> Result<Exit> {
         SimulateCommand::CreateCluster { cluster } => {
             host.create_cluster(&serde_json::json!({"name": cluster})).map_err(wrong)?;
             session.output.remark(&format!("kind cluster {} made\n", clean(cluster)));
+        }
+        SimulateCommand::WritePath { path, text } => {
+            host.write_host_data(path, text).map_err(wrong)?;
+            session.output.remark(&format!("{} written\n", clean(path)));
+        }
+        SimulateCommand::SaveCertificates { cluster } => {
+            let text = match host.save_certificates(cluster).map_err(wrong)? {
+                0 => "no certificates: the last copy stays\n".to_owned(),
+                secrets => format!("{} of {cluster} saved\n", count(secrets, "Secret")),
+            };
+            session.output.remark(&text);
         }
         SimulateCommand::BuildImage { image } => {
             host.build_image(image).map_err(wrong)?;

@@ -20,6 +20,15 @@ impl Problem {
                     from.display()
                 )
             }
+            Self::NoDeploymentBelow { roots } => {
+                let roots: Vec<String> = roots.iter().map(|root| format!("`{}`", root.display())).collect();
+                format!("no deployment on a kind cluster is below {}", roots.join(" or "))
+            }
+            Self::SameDeployment { id, first, second } => format!(
+                "`{}` and `{}` have the same deployment-id, {id}: one of them is a copy",
+                first.display(),
+                second.display()
+            ),
             Self::NotADeployment { directory, lacks } => {
                 format!("`{}` is not a deployment directory: it has no {lacks}", directory.display())
             }
@@ -107,6 +116,10 @@ impl Problem {
                 format!("the cluster `{cluster}` is not recorded here and does not run here")
             }
             Self::UnknownCluster { cluster: None, .. } => "nothing says which cluster is meant".to_owned(),
+            Self::SpecNotEditable { path, .. } => {
+                format!("`{}` is written in a way that no program can edit safely", path.display())
+            }
+            Self::NothingRunsThere { cluster } => format!("every deployment on the cluster `{cluster}` is stopped"),
             Self::UnknownService { service, .. } => format!("there is no service `{service}`"),
             Self::NotRunning { service } => format!("no container of `{service}` runs"),
             Self::PortNotPublished { service, port } => {
@@ -148,6 +161,14 @@ impl Problem {
                 "name a deployment directory with `--dir DIR`, or a spec with `--spec-file FILE --stack DIR`"
                     .to_owned(),
                 "`laconic --stack STACK deploy create --spec-file FILE --deployment-dir DIR` makes one".to_owned(),
+            ],
+            Self::NoDeploymentBelow { .. } => vec![
+                "a deployment is a directory with spec.yml and deployment.yml, at most three below; name others with `--dir DIR`"
+                    .to_owned(),
+            ],
+            Self::SameDeployment { .. } => vec![
+                "the namespace tells which one runs, in its annotation laconic.com/deployment-dir".to_owned(),
+                "move the other one away, or name the directories that are meant with `--dir DIR`".to_owned(),
             ],
             Self::NotADeployment { directory, .. } => vec![format!(
                 "`laconic --stack STACK deploy create --spec-file FILE --deployment-dir {}` makes one",
@@ -267,6 +288,17 @@ impl Problem {
                 vec!["no cluster is recorded or runs here; `--state-dir` says where states are kept".to_owned()]
             }
             Self::UnknownCluster { known, .. } => vec![format!("there are: {}", known.join(", "))],
+            Self::SpecNotEditable { root, volumes, .. } => {
+                let volumes = if volumes.is_empty() {
+                    String::new()
+                } else {
+                    format!(" and under `volumes:` {}", volumes.join(", "))
+                };
+                vec![format!("write `kind-mount-root: {root}`{volumes} there, and run it again")]
+            }
+            Self::NothingRunsThere { .. } => {
+                vec!["start one first: `laconic deployment --dir DIR start`".to_owned()]
+            }
             Self::UnknownService { known, .. } if known.is_empty() => vec!["nothing of it runs".to_owned()],
             Self::UnknownService { known, .. } => vec![format!("there are: {}", known.join(", "))],
             Self::NotRunning { .. } => vec!["`laconic deployment status` shows what keeps it".to_owned()],

@@ -98,7 +98,7 @@ pub fn open(root: &Path, shown: &str, revision: Option<&RevisionSources>) -> Res
 }
 
 fn reader(root: &Path, revision: Option<&RevisionSources>) -> InputReader {
-    InputReader { disk: DiskSources::new(root), revision: revision.cloned(), pinned: None }
+    InputReader { disk: DiskSources::new(root), revision: revision.cloned(), pinned: None, edited: None }
 }
 
 fn open_once(root: &Path, shown: &str, revision: Option<&RevisionSources>, pins: &mut Pins) -> Result<Option<Inputs>> {
@@ -210,6 +210,7 @@ impl Prepared {
             shared,
             revision: revision.cloned(),
             pinned: self.pinned,
+            edited: None,
         }
     }
 }

@@ -40,6 +40,12 @@ pub fn version(time: &str) -> String {
     line(time, "info", &format!("laconic {version}"), "version", json!({"laconic": version, "ui": "1.2"}))
 }
 
+/// What a migration is made of.
+#[must_use]
+pub fn migration(time: &str, told: Value) -> String {
+    line(time, "info", "Migration below an umbrella", "migration", json!({"migration": told}))
+}
+
 /// The planned changes and their count.
 #[must_use]
 pub fn planned(time: &str, plan: &Plan) -> String {
@@ -98,6 +104,14 @@ pub fn event(time: &str, event: &Event, ending: Ending) -> String {
             let rest = json!({"hook": {"resource": resource(address), "fields": fields}});
             line(time, "warn", &message, "apply_deviation", rest)
         }
+        Event::CertificatesRestored { address, file, secrets } => {
+            let rest = json!({"hook": {"resource": resource(address), "file": file, "secrets": secrets}});
+            line(time, "info", &message, "certificates_restored", rest)
+        }
+        Event::CertificatesNotRestored { address, file, error } => {
+            let rest = json!({"hook": {"resource": resource(address), "file": file, "error": error}});
+            line(time, "warn", &message, "certificates_not_restored", rest)
+        }
         Event::Done { address, operation, took } => {
             line(time, "info", &message, "apply_complete", hook(address, *operation, took.as_secs()))
         }
@@ -145,5 +159,28 @@ const fn word(operation: Operation) -> &'static str {
         Operation::Update => "update",
         Operation::Adopt => "import",
         Operation::Delete => "delete",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use laconic_engine::address::{ResourceType, Scope};
+
+    use super::*;
+
+    #[test]
+    fn certificates_that_are_back_and_that_are_not_have_lines_of_their_own() {
+        let controller = Address::new(ResourceType::Deployment, Scope::cluster("main"), "caddy");
+        let (address, file) = (controller.clone(), "/srv/kind/x.yaml".to_owned());
+        let back = Event::CertificatesRestored { address, file: file.clone(), secrets: 3 };
+        let not =
+            Event::CertificatesNotRestored { address: controller, file, error: "it holds no certificates".into() };
+        let value = |one: &Event| serde_json::from_str::<Value>(&event("now", one, Ending::APPLY)).unwrap();
+        let (back, not) = (value(&back), value(&not));
+        assert_eq!((&back["type"], &back["@level"]), (&json!("certificates_restored"), &json!("info")));
+        assert_eq!((&back["hook"]["secrets"], &back["hook"]["file"]), (&json!(3), &json!("/srv/kind/x.yaml")));
+        assert_eq!((&not["type"], &not["@level"]), (&json!("certificates_not_restored"), &json!("warn")));
+        assert_eq!(not["hook"]["error"], "it holds no certificates");
+        assert!(not["@message"].as_str().unwrap().contains("Caddy asks the certificate authority again"), "{not}");
     }
 }

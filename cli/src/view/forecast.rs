@@ -164,6 +164,7 @@ pub fn reason(reason: &VolumeReason) -> String {
         VolumeReason::OverlayDiesWithCluster => "lies in the node's overlay, which dies with the cluster".to_owned(),
         VolumeReason::ClaimDeleted => "its claim is deleted, and the bytes with it".to_owned(),
         VolumeReason::PathChanged(path) => format!("the spec names {} now", clean(path)),
+        VolumeReason::Moved(path) => format!("moved to {} while the cluster is made anew", clean(path)),
         VolumeReason::Rescued => "rescued: the vault keeps its bytes while the cluster is made anew".to_owned(),
         VolumeReason::MountsUnknown => "where its bytes are could not be seen".to_owned(),
         VolumeReason::ReclaimUnknown => "the reclaim policy of its volume is not known".to_owned(),

@@ -13,6 +13,7 @@ pub mod forecast;
 pub mod forecast_events;
 pub mod github;
 pub mod header;
+pub mod migration;
 pub mod outcome;
 pub mod plan_json;
 pub mod plan_text;

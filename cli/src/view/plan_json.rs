@@ -45,6 +45,7 @@ pub fn plan_json(plan: &Plan, texts: &Texts) -> Value {
             "forecast": plan.forecast,
             "blast_radius": plan.blast_radius,
             "recreates": plan.recreates,
+            "certificate_restores": plan.certificate_restores,
             "consents_needed": needed,
             "consents_given": given,
             "consulted": consulted,

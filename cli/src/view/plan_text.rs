@@ -43,6 +43,7 @@ pub fn plan_text_in_short(plan: &Plan, view: &PlanView) -> String {
     text.push_str(&danger::dangers(plan, palette));
     text.push_str(&forecast::blast_radius(plan, palette));
     text.push_str(&recreate::recreates(plan, view.all, palette));
+    text.push_str(&recreate::certificates(plan, palette));
     text.push_str(&forecast::volumes(plan, view.forecast, palette));
     text.push_str(&last_lines(plan, view));
     text.push('\n');
@@ -68,6 +69,7 @@ pub fn plan_text(plan: &Plan, view: &PlanView) -> String {
     text.push_str(&danger::dangers(plan, palette));
     text.push_str(&forecast::blast_radius(plan, palette));
     text.push_str(&recreate::recreates(plan, view.all, palette));
+    text.push_str(&recreate::certificates(plan, palette));
     text.push_str(&forecast::volumes(plan, view.forecast, palette));
     text.push_str(&drift_text::of_plan(plan, palette));
     if !plan.changes.is_empty() {
@@ -190,6 +192,9 @@ fn legend(plan: &Plan, palette: Palette) -> String {
 pub fn summary_line(plan: &Plan) -> String {
     if plan.is_empty() && plan.mode == Mode::Stop {
         return "No changes. Nothing of it runs.".to_owned();
+    }
+    if plan.is_empty() && plan.mode == Mode::Import {
+        return "No changes. Everything that was found is in state.".to_owned();
     }
     if plan.is_empty() {
         return "No changes. Your infrastructure matches the configuration.".to_owned();

@@ -10,7 +10,7 @@ use laconic_engine::plan::danger_dry_run::deviation_text;
 
 use crate::output::Output;
 use crate::view::recreate;
-use crate::view::style::{Palette, clean};
+use crate::view::style::{Palette, clean, count};
 
 /// How often an object that is waited for gets a line.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -55,9 +55,11 @@ impl Progress {
         let Some(sentence) = sentence(event, self.plain_times) else { return };
         let sentence = match event {
             Event::Failed { .. } | Event::PhaseFailed { .. } => self.palette.bad(&sentence),
-            Event::Skipped { .. } | Event::Retrying { .. } | Event::Deviated { .. } | Event::Stopping => {
-                self.palette.warn(&sentence)
-            }
+            Event::Skipped { .. }
+            | Event::Retrying { .. }
+            | Event::Deviated { .. }
+            | Event::CertificatesNotRestored { .. }
+            | Event::Stopping => self.palette.warn(&sentence),
             _ => sentence,
         };
         match &self.bars {
@@ -109,7 +111,12 @@ impl Progress {
                 }
                 bars.total.finish_and_clear();
             }
-            Event::Retrying { .. } | Event::Deviated { .. } | Event::PhaseStarted { .. } | Event::Stopping => {}
+            Event::Retrying { .. }
+            | Event::Deviated { .. }
+            | Event::CertificatesRestored { .. }
+            | Event::CertificatesNotRestored { .. }
+            | Event::PhaseStarted { .. }
+            | Event::Stopping => {}
         }
     }
 }
@@ -146,6 +153,16 @@ pub fn sentence(event: &Event, plain_times: bool) -> Option<String> {
             let fields: Vec<String> = fields.iter().map(|one| clean(&deviation_text(one))).collect();
             format!("{}: The API server made it otherwise than asked for: {}", name(address), fields.join("; "))
         }
+        Event::CertificatesRestored { address, file, secrets } => {
+            let secrets = count(*secrets, "Secret");
+            format!("{}: Certificates are back from their backup: {secrets} of {}", name(address), clean(file))
+        }
+        Event::CertificatesNotRestored { address, file, error } => format!(
+            "{}: Certificates are not back from their backup {}: {}; Caddy asks the certificate authority again",
+            name(address),
+            clean(file),
+            clean(error)
+        ),
         Event::Done { address, operation, took } => {
             let time = if plain_times { String::new() } else { format!(" after {}", duration(*took)) };
             format!("{}: {}{time}", name(address), verbs(*operation).2)

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use laconic_engine::address::ObjectKey;
-use laconic_engine::plan::{Plan, QuiesceReason, Recreate, RecreateCourse, RecreatePhase, SecretReturn};
+use laconic_engine::plan::{
+    Migration, Plan, QuiesceReason, Recreate, RecreateCourse, RecreatePhase, SecretReturn, VolumeMove,
+};
+use laconic_engine::resource::CertificateBackup;
 
 use crate::view::style::{Palette, clean, count};
 
@@ -46,6 +49,21 @@ pub fn recreates(plan: &Plan, all: bool, palette: Palette) -> String {
     text
 }
 
+/// The certificates that come back from a backup; of one that nobody saw there is nothing to say.
+#[must_use]
+pub fn certificates(plan: &Plan, palette: Palette) -> String {
+    let mut text = String::new();
+    for restore in &plan.certificate_restores {
+        let Some(CertificateBackup::Saved { at }) = &restore.backup else { continue };
+        let heading = format!("Certificates of cluster {}:", clean(&restore.cluster));
+        let saved = at.as_ref().map(|at| format!(", saved {}", clean(at))).unwrap_or_default();
+        let file = clean(&restore.file);
+        let _ = writeln!(text, "{}", palette.bold(&heading));
+        let _ = writeln!(text, "  restore   from {file}{saved}, before Caddy starts\n");
+    }
+    text
+}
+
 /// What a phase is called.
 const fn word(phase: RecreatePhase) -> &'static str {
     match phase {
@@ -53,6 +71,7 @@ const fn word(phase: RecreatePhase) -> &'static str {
         RecreatePhase::Quiesce => "quiesce",
         RecreatePhase::Rescue => "rescue",
         RecreatePhase::Delete => "delete",
+        RecreatePhase::Move => "move",
         RecreatePhase::Create => "create",
         RecreatePhase::RestoreSecrets | RecreatePhase::RestoreVolumes | RecreatePhase::RestoreObjects => "restore",
         RecreatePhase::Wait => "wait",
@@ -84,6 +103,15 @@ fn phase_lines(recreate: &Recreate, phase: RecreatePhase) -> (String, Vec<String
             (format!("keep the bytes of {} in the vault:", count(recreate.volumes.len(), "volume")), volumes())
         }
         RecreatePhase::Delete => ("the cluster".to_owned(), Vec::new()),
+        RecreatePhase::Move => {
+            let moves = recreate.migration.as_ref().map(Migration::on_host).unwrap_or_default();
+            let root = recreate.migration.as_ref().map(|migration| clean(&migration.root)).unwrap_or_default();
+            let way = |(from, to, one): &(&str, &str, &VolumeMove)| {
+                clean(&format!("{}/{}: {from} -> {to}", one.deployment, one.volume))
+            };
+            let sentence = format!("the data of {} below {root}, nothing running:", count(moves.len(), "volume"));
+            (sentence, moves.iter().map(way).collect())
+        }
         RecreatePhase::Create => ("the cluster".to_owned(), Vec::new()),
         RecreatePhase::RestoreSecrets => {
             let as_was = recreate.secrets.iter().filter(|one| one.returns == SecretReturn::AsItWas).count();
@@ -149,6 +177,7 @@ pub const fn doing(phase: RecreatePhase) -> &'static str {
         RecreatePhase::Quiesce => "Stopping what writes to volumes",
         RecreatePhase::Rescue => "Rescuing volumes",
         RecreatePhase::Delete => "Deleting",
+        RecreatePhase::Move => "Moving data below the umbrella",
         RecreatePhase::Create => "Creating",
         RecreatePhase::RestoreSecrets => "Restoring Secrets",
         RecreatePhase::RestoreVolumes => "Restoring volumes",
@@ -167,6 +196,7 @@ pub const fn done(phase: RecreatePhase) -> &'static str {
         RecreatePhase::Quiesce => "What writes to volumes is stopped",
         RecreatePhase::Rescue => "Volumes rescued",
         RecreatePhase::Delete => "Deleted",
+        RecreatePhase::Move => "Data moved below the umbrella",
         RecreatePhase::Create => "Created",
         RecreatePhase::RestoreSecrets => "Secrets restored",
         RecreatePhase::RestoreVolumes => "Volumes restored",
@@ -185,6 +215,7 @@ pub const fn failing(phase: RecreatePhase) -> &'static str {
         RecreatePhase::Quiesce => "stopping what writes to volumes",
         RecreatePhase::Rescue => "rescuing volumes",
         RecreatePhase::Delete => "deleting",
+        RecreatePhase::Move => "moving data below the umbrella",
         RecreatePhase::Create => "creating",
         RecreatePhase::RestoreSecrets => "restoring Secrets",
         RecreatePhase::RestoreVolumes => "restoring volumes",

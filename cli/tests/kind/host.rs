@@ -341,3 +341,8 @@ pub fn clusters() -> Vec<String> {
 pub fn content(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
+
+/// A registry that answers, and says what it does not have.
+pub fn registry() -> String {
+    std::env::var("LACONIC_TESTBED_REGISTRY").unwrap()
+}

@@ -6,10 +6,13 @@
 #[path = "../shared/answer.rs"]
 mod answer;
 mod bed;
+mod certificates;
 mod engine;
 mod figures;
 mod host;
+mod ingress;
 mod kill;
+mod killed_recreate;
 mod page;
 mod printed;
 mod reasons;

@@ -37,14 +37,29 @@ pub fn wait(host: &str, path: &str, line: &str) {
     }
 }
 
-fn request(host: &str, method: &str, path: &str, content: &str) -> Result<String, String> {
+/// The certificate that is served for a host, as its bytes.
+#[track_caller]
+pub fn certificate(host: &str) -> Vec<u8> {
+    let mut stream = connect(host).unwrap();
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+    }
+    stream.conn.peer_certificates().unwrap().first().unwrap().to_vec()
+}
+
+fn connect(host: &str) -> Result<StreamOwned<ClientConnection, TcpStream>, String> {
     let text = |error: std::io::Error| error.to_string();
     let address = SocketAddr::from(([127, 0, 0, 1], 443));
     let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(text)?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(text)?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
     let connection = ClientConnection::new(Arc::new(configuration()), name).map_err(|error| error.to_string())?;
-    let mut stream = StreamOwned::new(connection, stream);
+    Ok(StreamOwned::new(connection, stream))
+}
+
+fn request(host: &str, method: &str, path: &str, content: &str) -> Result<String, String> {
+    let text = |error: std::io::Error| error.to_string();
+    let mut stream = connect(host)?;
     let length = content.len();
     write!(stream, "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{content}")
         .map_err(text)?;

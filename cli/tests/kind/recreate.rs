@@ -1,6 +1,7 @@
 //! A cluster with three tenants made anew through the vault: what the forecast said of each volume is held against what
 //! really happened to its bytes, and what nobody recorded is looked for.
 
+use crate::certificates::Backup;
 use crate::host::{Deployment, Host};
 use crate::page;
 use crate::printed::forecast;
@@ -29,6 +30,8 @@ fn everything_that_was_promised_survives_a_recreate() {
     };
     let secrets = ["shop", "caddy-system"].map(secret);
     let keys = all.each_ref().map(Deployment::session_key);
+    let certificates = all.each_ref().map(|deployment| page::certificate(&deployment.site()));
+    let backup = Backup::begin(&host, &cluster);
 
     // A volume more, outside of the umbrella.
     host.write("extra/hello", "from the host\n");
@@ -45,7 +48,12 @@ fn everything_that_was_promised_survives_a_recreate() {
     ];
     let consents: Vec<&str> = consents.iter().map(String::as_str).collect();
     let plan = ["plan", "--out", "recreate.plan", "--forecast", "--rescue-volume", "shop/scratch"];
+    // Nothing has saved the certificates yet; then something has.
+    let unsaved = ledger.laconic(&[&plan[..], &consents].concat()).expect(0);
+    unsaved.says("LAC604").says("are in no backup: there is no ").says("they go through the vault of the recreate");
+    backup.save();
     let plan = ledger.laconic(&[&plan[..], &consents].concat()).expect(0);
+    assert!(!plan.stdout.contains("LAC604"), "{}", plan.stdout);
     assert!(!plan.stdout.contains("not-a-real-token"), "a secret is in the plan");
     let fates = forecast(&plan.stdout);
     let node = host.node_id(&cluster);
@@ -63,6 +71,11 @@ fn everything_that_was_promised_survives_a_recreate() {
             assert_eq!(fate == "kept", is_kept, "{}/{volume}: forecast {fate}, found {found:?}", deployment.name);
         }
         assert_eq!(deployment.session_key(), *key, "a secret made once stays");
+        assert!(
+            certificates.contains(&page::certificate(&deployment.site())),
+            "{}: another certificate",
+            deployment.name
+        );
         deployment.nothing_to_do();
     }
     assert_eq!(fates["shop/scratch"].fate, "kept", "{fates:#?}");

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::figures::{apply_from_nothing, timed};
 use crate::host::{Deployment, Host, clusters, content, tool};
+use crate::ingress;
 use crate::page;
 use crate::printed::{edit, edited, forecast};
 
@@ -18,6 +19,8 @@ fn from_nothing_over_tenants_to_a_recreate() {
     let shop = from_nothing(&host);
     let blog = a_second_one_joins(&host, &shop);
     let ledger = a_foreign_mount_is_refused(&host, &shop, &blog);
+    ingress::is_changed_for_everybody(&host, &[&shop, &blog, &ledger]);
+    ingress::is_repaired(&host, &[&shop, &blog, &ledger]);
     everything_comes_back(&host, &[&shop, &blog, &ledger]);
     host.kubeconfig_is_untouched();
 }

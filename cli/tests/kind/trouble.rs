@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::answer::{Answer, golden};
+use crate::certificates::Backup;
 use crate::engine::Engine;
 use crate::figures::timed;
-use crate::host::{Deployment, Host, clusters, tool};
+use crate::host::{Deployment, Host, clusters, registry, tool};
+use crate::page;
 
 /// The exit codes of plan, drift and apply.
 type Codes = [i32; 3];
@@ -42,8 +44,13 @@ fn what_is_in_trouble_is_not_taken_for_deleted() {
     blog.apply();
     trouble.nobody_answers();
     trouble.the_node_stands_still();
+    blog.answers();
+    let certificates = [&trouble.shop, &blog].map(|deployment| page::certificate(&deployment.site()));
+    let backup = Backup::begin(&host, CLUSTER);
+    backup.save();
+    backup.is_not_emptied();
     trouble.another_cluster_answers();
-    trouble.both_come_back(&blog);
+    trouble.both_come_back(&blog, &certificates);
 }
 
 /// What is different around the binary.
@@ -201,14 +208,19 @@ impl Trouble<'_> {
     }
 
     /// The cluster is gone behind our back: it comes back with everybody.
-    fn both_come_back(&self, blog: &Deployment<'_>) {
+    fn both_come_back(&self, blog: &Deployment<'_>, certificates: &[Vec<u8>; 2]) {
         let plan = self.shop.laconic(&["plan"]).expect(0);
-        plan.says("# kind_cluster.laconic-main has been deleted").says("0 to change, 0 to destroy.");
+        let plan = plan.says("# kind_cluster.laconic-main has been deleted").says("0 to change, 0 to destroy.");
+        let plan = plan.says("Certificates of cluster laconic-main:").says("/srv/caddy-cert-backup/caddy-secrets.yaml");
+        assert!(!plan.stdout.contains("LAC604"), "{}", plan.stdout);
         let plan = self.shop.laconic(&["plan", "--show-all"]).expect(0);
         plan.says("# deployment.shop.web will be created").says("# deployment.blog.web will be created");
-        self.shop.apply();
-        for deployment in [&self.shop, blog] {
+        let applied = self.shop.apply();
+        assert!(applied.stderr.contains("Certificates are back from their backup"), "{}", applied.stderr);
+        for (deployment, certificate) in [&self.shop, blog].into_iter().zip(certificates) {
             deployment.answers();
+            let served = page::certificate(&deployment.site());
+            assert!(served == *certificate, "{}: another certificate", deployment.name);
             deployment.nothing_to_do();
         }
         assert_eq!(clusters().iter().filter(|name| *name == CLUSTER).count(), 1);
@@ -265,11 +277,6 @@ fn which(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("no {name} in PATH"))
-}
-
-/// A registry that answers, and says what it does not have.
-fn registry() -> String {
-    std::env::var("LACONIC_TESTBED_REGISTRY").unwrap()
 }
 
 /// A directory that is no shared mount.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::address::ResourceType;
+use crate::apply::certificates;
 use crate::apply::deviation::new_deviations;
 use crate::apply::drive::{Sink, tell};
 use crate::apply::event::Event;
@@ -126,6 +127,9 @@ pub(crate) async fn enact(
         expected_uid: change.expected_uid.clone().filter(|_| kind != StepKind::Create),
         force_conflicts: change.force_conflicts,
     };
+    if kind == StepKind::Create {
+        certificates::before_creation(apply, change, sink).await;
+    }
     let enacted = with_retries(apply, change, step, sink).await?;
     let wanted = fingerprinted.as_ref().unwrap_or(&Value::Null);
     if let Some(live) = &enacted.live {

@@ -54,6 +54,24 @@ pub enum Event {
         /// Which fields, secrets masked.
         fields: Vec<Deviation>,
     },
+    /// The certificates of a cluster are back from their backup.
+    CertificatesRestored {
+        /// The Deployment that is made next.
+        address: Address,
+        /// Where the backup is.
+        file: String,
+        /// How many Secrets it holds.
+        secrets: usize,
+    },
+    /// The certificates of a cluster did not come back from their backup, or not all; their Deployment is made all the same.
+    CertificatesNotRestored {
+        /// The Deployment that is made next.
+        address: Address,
+        /// Where the backup is.
+        file: String,
+        /// Why not; free of secrets.
+        error: String,
+    },
     /// A step ended well.
     Done {
         /// Of which resource.

@@ -1,5 +1,6 @@
 //! Applying: doing exactly what a plan says, one durable step at a time.
 
+mod certificates;
 mod deviation;
 pub mod drive;
 pub mod dry_run;

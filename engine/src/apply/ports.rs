@@ -26,6 +26,8 @@ pub struct TargetRequest {
     pub deployment_ids: BTreeSet<String>,
     /// Whether it is to be found out how much is in the volumes, which takes long where much is.
     pub sizes: bool,
+    /// Where the host has the backup of the certificates of a kind cluster, for when no node is there to look from.
+    pub certificate_backup: Option<String>,
     /// Whether it matters how much the nodes can give to pods.
     pub allocatable: bool,
     /// Whether it matters which images the host's container engine and the nodes have.

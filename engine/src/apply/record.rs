@@ -10,6 +10,7 @@ use crate::apply::options::{Apply, ApplyError};
 use crate::apply::ports::StateError;
 use crate::apply::schedule::{ScheduledStep, StepKind};
 use crate::plan::change::{Action, Change, Reason};
+use crate::plan::document::RegisterChange;
 use crate::plan::{Mode, Plan, StateReference};
 use crate::resource::{ClusterIdentity, Target};
 use crate::state::{JournalRecord, State, Tenant, union};
@@ -88,18 +89,14 @@ impl<'a> Recorder<'a> {
                 list.push(JournalRecord::Identified { identity: identity.clone() });
             }
         }
-        for change in &plan.register {
-            // What runs counts as running until the last of it is stopped.
-            if let Some(tenant) = change.tenant.as_ref().filter(|_| plan.mode != Mode::Stop) {
-                let scope = Scope::cluster(&change.cluster);
-                let register = self.registers.entry(scope.clone()).or_default();
-                // What must still come back is only whole when everything is done.
-                let restoring = register.get(&change.deployment).is_some_and(|old| old.restoring);
-                let tenant = Tenant { restoring, ..tenant.clone() };
-                register.insert(change.deployment.clone(), tenant.clone());
-                let record = JournalRecord::TenantSet { name: change.deployment.clone(), tenant };
-                records.entry(scope).or_default().push(record);
-            }
+        // A cluster that is made anew gets the new wishes with its deletion. Until then it stays as it is, and others are not
+        // asked to give it up for a wish that nobody goes on with.
+        let waits = |change: &RegisterChange| {
+            let cluster = plan.change(&Address::kind_cluster(&change.cluster));
+            cluster.is_some_and(|cluster| cluster.action == Action::Replace)
+        };
+        for change in plan.register.iter().filter(|change| !waits(change)) {
+            self.join(change, &mut records);
         }
         for address in &plan.completed_jobs {
             let record = JournalRecord::Completed { address: address.clone() };
@@ -108,8 +105,22 @@ impl<'a> Recorder<'a> {
         self.append(&records)
     }
 
+    /// A tenant joins the register, or changes what is said of it there.
+    fn join(&mut self, change: &RegisterChange, records: &mut Records) {
+        // What runs counts as running until the last of it is stopped.
+        let Some(tenant) = change.tenant.as_ref().filter(|_| self.apply.plan.mode != Mode::Stop) else { return };
+        let scope = Scope::cluster(&change.cluster);
+        let register = self.registers.entry(scope.clone()).or_default();
+        // What must still come back is only whole when everything is done.
+        let restoring = register.get(&change.deployment).is_some_and(|old| old.restoring);
+        let tenant = Tenant { restoring, ..tenant.clone() };
+        register.insert(change.deployment.clone(), tenant.clone());
+        let record = JournalRecord::TenantSet { name: change.deployment.clone(), tenant };
+        records.entry(scope).or_default().push(record);
+    }
+
     /// Steps are about to start: durable when this returns.
-    pub(crate) fn intend(&self, steps: impl Iterator<Item = ScheduledStep>) -> Result<(), StateError> {
+    pub(crate) fn intend(&mut self, steps: impl Iterator<Item = ScheduledStep>) -> Result<(), StateError> {
         let mut records = Records::new();
         for step in steps {
             // The vault is its own journal.
@@ -117,13 +128,20 @@ impl<'a> Recorder<'a> {
                 continue;
             }
             let change = change_of(self.apply.plan, step);
+            let is_cluster = change.address.resource_type == ResourceType::KindCluster;
+            if step.kind == StepKind::Delete && is_cluster && change.action == Action::Replace {
+                let plan = self.apply.plan;
+                for joining in plan.register.iter().filter(|one| Address::kind_cluster(&one.cluster) == change.address)
+                {
+                    self.join(joining, &mut records);
+                }
+            }
             if step.kind == StepKind::Create {
                 self.lose(change, &mut records, |reason| matches!(reason, Reason::ClusterLost { .. }));
             }
             // A replace whose old object is gone is a create from then on: that is what its second step announces.
             // And bringing the creation of a cluster to its end may mean making it anew: it stays a create until then.
-            let finishes_cluster =
-                change.address.resource_type == ResourceType::KindCluster && change.reason == Reason::Interrupted;
+            let finishes_cluster = is_cluster && change.reason == Reason::Interrupted;
             let action = match (change.action, step.kind) {
                 (Action::Replace, StepKind::Create) => Action::Create,
                 (Action::Update, StepKind::Update) if finishes_cluster => Action::Create,
@@ -157,7 +175,14 @@ impl<'a> Recorder<'a> {
             self.apply.plan.changes.iter().filter(lost).map(|change| change.address.scope.name()).collect();
         let register = self.registers.get(&cluster.address.scope);
         for (name, tenant) in register.into_iter().flatten().filter(|(name, _)| tenants.contains(name.as_str())) {
-            let tenant = Tenant { restoring: true, ..tenant.clone() };
+            // One whose volumes are moved comes back with other wishes.
+            let moved = self
+                .apply
+                .plan
+                .recreates
+                .iter()
+                .find_map(|recreate| recreate.tenants.get(name).filter(|_| recreate.address() == cluster.address));
+            let tenant = Tenant { restoring: true, ..moved.unwrap_or(tenant).clone() };
             let record = JournalRecord::TenantSet { name: name.clone(), tenant };
             records.entry(cluster.address.scope.clone()).or_default().push(record);
         }

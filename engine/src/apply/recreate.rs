@@ -62,6 +62,7 @@ pub(crate) async fn carry_out(
         RecreatePhase::Vault => one.fill().await,
         RecreatePhase::Quiesce => one.quiesce().await,
         RecreatePhase::Rescue => volume_bytes::rescue(&one).await,
+        RecreatePhase::Move => one.relocate().await,
         RecreatePhase::RestoreSecrets => one.restore_secrets().await,
         RecreatePhase::RestoreVolumes => volume_bytes::restore(&one).await,
         RecreatePhase::RestoreObjects => one.restore_objects().await,
@@ -85,25 +86,12 @@ impl Phase<'_> {
     /// Does something that may fail for a passing reason.
     pub(crate) async fn again<T, F: Future<Output = Result<T, EnactError>>>(
         &self,
-        mut one: impl FnMut() -> F,
+        one: impl FnMut() -> F,
     ) -> Result<T, PhaseFailure> {
-        let mut pause = Duration::from_millis(250);
-        let mut attempt = 1;
-        loop {
-            match one().await {
-                Ok(done) => return Ok(done),
-                Err(EnactError::Transient(_)) if attempt < self.apply.options.attempts => {
-                    attempt += 1;
-                    self.apply.clock.sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(10));
-                }
-                Err(error) => {
-                    let stale = matches!(error, EnactError::Stale(_));
-                    let error = error.redacted(self.apply.secrets).to_string();
-                    return Err(PhaseFailure { error, stale });
-                }
-            }
-        }
+        again(self.apply, one).await.map_err(|error| {
+            let stale = matches!(error, EnactError::Stale(_));
+            PhaseFailure { error: error.to_string(), stale }
+        })
     }
 
     async fn live_secrets(&self, namespaces: &BTreeSet<String>) -> Result<BTreeMap<ObjectKey, Value>, PhaseFailure> {
@@ -136,6 +124,7 @@ impl Phase<'_> {
             cluster: recreate.cluster.clone(),
             node: recreate.node.clone(),
             quiesced: recreate.quiesced.iter().map(|one| (one.key.clone(), one.replicas)).collect(),
+            migration: recreate.migration.clone(),
             ..VaultContents::default()
         };
         for (key, secret) in self.live_secrets(&recreate.namespaces).await? {
@@ -204,6 +193,22 @@ impl Phase<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Directories of the host are moved below the umbrella. Each move can be done again: it sees that it was done.
+    async fn relocate(&self) -> Result<(), PhaseFailure> {
+        let mut contents = self.contents()?;
+        // What was to be moved when it began; the plan that goes on with it may have seen a part of it only.
+        let Some(migration) = contents.migration.clone().filter(|_| !contents.moved) else { return Ok(()) };
+        for (from, to, one) in migration.on_host() {
+            let moved = self.again(|| self.ports.rescue.relocate(&self.recreate.target, from, to)).await;
+            moved.map_err(|failure| PhaseFailure {
+                error: format!("the volume {}/{}: {}", one.deployment, one.volume, failure.error),
+                ..failure
+            })?;
+        }
+        contents.moved = true;
+        Ok(self.ports.vault.commit(&contents)?)
     }
 
     /// Secrets that no change makes come back as they were.
@@ -309,6 +314,26 @@ impl Phase<'_> {
     }
 }
 
+/// Does something that may fail for a passing reason; the error is free of secrets.
+pub(crate) async fn again<T, F: Future<Output = Result<T, EnactError>>>(
+    apply: &Apply<'_>,
+    mut one: impl FnMut() -> F,
+) -> Result<T, EnactError> {
+    let mut pause = Duration::from_millis(250);
+    let mut attempt = 1;
+    loop {
+        match one().await {
+            Ok(done) => return Ok(done),
+            Err(EnactError::Transient(_)) if attempt < apply.options.attempts => {
+                attempt += 1;
+                apply.clock.sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(10));
+            }
+            Err(error) => return Err(error.redacted(apply.secrets)),
+        }
+    }
+}
+
 /// What an earlier recreate did not bring back stays in the vault when it is filled again.
 fn carry_over(contents: &mut VaultContents, before: VaultContents) {
     // What was taken from this very cluster is taken again.
@@ -353,7 +378,7 @@ fn clean_secret(key: &ObjectKey, secret: &Value) -> Value {
 }
 
 /// The values of a Secret, to take them out of what a server says about it.
-fn values_of(secret: &Value) -> SecretValues {
+pub(crate) fn values_of(secret: &Value) -> SecretValues {
     let data = secret["data"].as_object();
     let texts = data.into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_str()?)));
     let mut values = SecretValues::new();

@@ -32,6 +32,13 @@ pub trait Rescue: Send + Sync {
         namespaces: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<(ObjectKey, Value)>, EnactError>>;
 
+    /// What a file in a kind node holds; `None` when there is none. One that is too large to be meant is cut off.
+    fn read_file<'a>(
+        &'a self,
+        target: &'a Target,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<SecretBytes>, EnactError>>;
+
     /// Makes an object that is not there; one that is there is left as it is.
     fn restore<'a>(
         &'a self,
@@ -50,6 +57,21 @@ pub trait Rescue: Send + Sync {
 
     /// How many pods of a workload there still are, those on their way out too.
     fn running<'a>(&'a self, target: &'a Target, workload: &'a ObjectKey) -> BoxFuture<'a, Result<u32, EnactError>>;
+
+    /// Moves a directory of the host to a place where nothing is, with everything in it, at once or not at all. One that is
+    /// there no more, where its new place is, was moved before.
+    ///
+    /// Nothing is ever overwritten: a place that holds anything is refused.
+    fn relocate<'a>(&'a self, target: &'a Target, from: &'a str, to: &'a str) -> BoxFuture<'a, Result<(), EnactError>>;
+
+    /// What would keep [`Rescue::relocate`] from doing that now; `from` is `None` where only the new place matters. Touches
+    /// nothing.
+    fn obstacle<'a>(
+        &'a self,
+        target: &'a Target,
+        from: Option<&'a str>,
+        to: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, EnactError>>;
 
     /// Reads all that a claim's volume holds, piece by piece; the same content gives the same bytes.
     fn read_volume<'a>(

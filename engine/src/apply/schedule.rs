@@ -283,6 +283,11 @@ fn link_recreates(
         if let (Some(full), Some(delete)) = (full, first.get(&cluster)) {
             edges.insert((*full, *delete));
         }
+        if let Some(moved) = phases.get(&RecreatePhase::Move) {
+            let (delete, create) = (first.get(&cluster), last.get(&cluster));
+            edges.extend(delete.filter(|delete| create != Some(*delete)).map(|delete| (*delete, *moved)));
+            edges.extend(create.map(|create| (*moved, *create)));
+        }
         let made = |change: &&Change| change.target == recreate.target && change.after.is_some();
         for change in plan.changes.iter().filter(made) {
             let Some(node) = last.get(&change.address).filter(|node| graph[**node].kind != StepKind::Forget) else {

@@ -68,6 +68,7 @@ reference! {
     ClusterDelete [State Live] "Keep the cluster with `--skip-cluster-management`, or consent to its deletion.";
     TenantUnreadable [State Host] "Restore the deployment's directory, or let it be read.";
     RecreateUnfinished [State] "Bring the recreate to its end with `laconic apply` first.";
+    MigrationBlocked [Host Live] "Clear what is in the way: an empty place below the umbrella, on the same file system; edits applied first.";
     EphemeralVolume [Files] "Give the volume a path on the host.";
     DataLoss [State Live] "Keep the volume, or consent to losing its data by its name.";
     DataLeftBehind [State Live] "Move the data to the new path first; or consent to beginning with an empty one.";

@@ -23,21 +23,27 @@ pub const CONFIG_MAP: &str = "caddy-ingress-controller-configmap";
 pub const DEFAULT_IMAGE: &str = "ghcr.io/laconicnetwork/caddy-ingress:latest";
 /// The name of the backup's CronJob, ServiceAccount and roles.
 pub const BACKUP: &str = "caddy-cert-backup";
+/// The name of the backup's file, in a directory of the umbrella that is called as the CronJob.
+pub const BACKUP_FILE: &str = "caddy-secrets.yaml";
 
 const BACKUP_IMAGE: &str = "alpine/kubectl:1.35.3";
 const ACME_DIRECTORY: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
 /// Writes the certificates to a file beside the old one and then over it, but only when there are any: a cluster that
-/// has none yet must not take the good copy away.
+/// has none yet must not take the good copy away, and its Caddy has an account with the authority before it has a
+/// certificate. They are asked for once, so that what is looked at is what is written. JSON is YAML too.
 const BACKUP_SCRIPT: &str = "\
 set -eu
 umask 077
-names=$(kubectl get secrets --namespace caddy-system --selector manager=caddy --output name)
-if [ -z \"$names\" ]; then
-  echo 'no certificates: the last copy stays'
-  exit 0
-fi
-kubectl get secrets --namespace caddy-system --selector manager=caddy --output yaml > /backup/caddy-secrets.yaml.new
+secrets=$(kubectl get secrets --namespace caddy-system --selector manager=caddy --output json)
+case $secrets in
+  *'.crt\"'*) ;;
+  *)
+    echo 'no certificates: the last copy stays'
+    exit 0
+    ;;
+esac
+printf '%s\\n' \"$secrets\" > /backup/caddy-secrets.yaml.new
 mv /backup/caddy-secrets.yaml.new /backup/caddy-secrets.yaml
 ";
 

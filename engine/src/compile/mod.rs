@@ -67,6 +67,7 @@ pub use memlock_spec::{MEMLOCK_SPEC_FILE, memlock_spec, wants_memlock_spec};
 pub use origin::{Origin, origin};
 pub use pod::HIGH_MEMLOCK;
 pub use shared::agree_on_clusters;
+pub use volume::UMBRELLA;
 
 use crate::source::SourceReader;
 use crate::spec::Located;

@@ -22,7 +22,7 @@ use super::input::CheckedDeployment;
 use super::naming::Naming;
 
 /// Where a kind node sees the umbrella.
-pub(super) const UMBRELLA: &str = "/mnt";
+pub const UMBRELLA: &str = "/mnt";
 
 /// Where the bytes of a volume with a path are.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,4 +10,4 @@ pub mod quantity;
 
 pub use compare::{difference_paths, project, same};
 pub use immutable::forces_replacement;
-pub use path::{Fields, flatten, is_order_path, replace_at, value_at, without_nulls};
+pub use path::{Fields, drop_leaves, flatten, is_order_path, replace_at, value_at, without_nulls};

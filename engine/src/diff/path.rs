@@ -4,7 +4,7 @@
 //! with characters other than `[A-Za-z0-9_-]` in brackets. Where the order of keyed items means something it is a leaf of
 //! its own, the list with empty brackets: `spec.template.spec.initContainers[]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -269,10 +269,78 @@ fn replace_below(value: &mut Value, parent: &str, current: &mut String, path: &s
     }
 }
 
+/// Takes the leaves at these paths out: they become null, and list items of which nothing is left go. An item without its
+/// key would leave those beside it without their paths.
+pub fn drop_leaves(value: &mut Value, paths: &BTreeSet<String>) {
+    drop_below(value, "", &mut String::with_capacity(96), paths);
+}
+
+fn drop_below(value: &mut Value, parent: &str, current: &mut String, paths: &BTreeSet<String>) {
+    if is_leaf(value) {
+        if paths.contains(current.as_str()) {
+            *value = Value::Null;
+        }
+        return;
+    }
+    let length = current.len();
+    match value {
+        Value::Object(object) => {
+            for (key, member) in object {
+                push_key(current, key);
+                drop_below(member, key, current, paths);
+                current.truncate(length);
+            }
+        }
+        Value::Array(items) => {
+            let keys = item_keys(parent, items);
+            let mut kept = Vec::with_capacity(items.len());
+            for (mut item, key) in std::mem::take(items).into_iter().zip(keys) {
+                let was_blank = is_blank(&item);
+                push_item(current, &key);
+                drop_below(&mut item, "", current, paths);
+                current.truncate(length);
+                if was_blank || !is_blank(&item) {
+                    kept.push(item);
+                }
+            }
+            *items = kept;
+        }
+        _ => {}
+    }
+}
+
+/// Whether there is no leaf in a value.
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(object) => object.values().all(is_blank),
+        Value::Array(items) => items.iter().all(is_blank),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_item_of_which_nothing_is_left_goes_and_its_neighbours_keep_their_paths() {
+        let mut cluster = json!({"extraMounts": [
+            {"containerPath": "/a", "hostPath": "/srv/a"}, {"containerPath": "/b", "hostPath": "/srv/b"},
+            {"containerPath": "/c", "hostPath": "/srv/c"},
+        ], "containerdConfigPatches": ["one"], "tolerations": [{}]});
+        let gone = ["extraMounts[/a].containerPath", "extraMounts[/a].hostPath", "extraMounts[/b].hostPath"];
+        let mut gone: BTreeSet<String> = gone.map(str::to_owned).into();
+        gone.insert("containerdConfigPatches[0]".to_owned());
+        drop_leaves(&mut cluster, &gone);
+        assert_eq!(
+            cluster,
+            json!({"extraMounts": [
+                {"containerPath": "/b", "hostPath": null}, {"containerPath": "/c", "hostPath": "/srv/c"},
+            ], "containerdConfigPatches": [], "tolerations": [{}]})
+        );
+    }
 
     #[test]
     fn lists_are_keyed_and_empty_is_absent() {

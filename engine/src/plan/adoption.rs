@@ -3,14 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::address::{Address, ResourceType, Scope};
+use crate::compile::CompiledDeployment;
 use crate::compile::lower::OWNER_ANNOTATION;
+use crate::plan::decide::Presence;
 use crate::plan::difference::adopted;
 use crate::plan::input::PlanInput;
 use crate::plan::planner::{Judged, Judgement};
 use crate::plan::rollout::{CONFIG_ANNOTATION, SECRET_ANNOTATION, contents_digest};
+use crate::plan::stop::stopped;
 use crate::plan::stray::{Stray, strays};
+use crate::plan::survey::Belief;
 use crate::resource::{Live, Resource, Target};
-use crate::state::{Recorded, State};
+use crate::state::{Recorded, State, Tenant};
 use crate::value::Digest;
 
 /// The annotation on a namespace that was there before its deployment came: it is not ours to delete. It stands on the
@@ -141,6 +145,65 @@ pub fn unwanted(input: &PlanInput) -> Vec<(Target, Resource)> {
         (stray.deployment.target.clone(), resource)
     };
     strays.iter().map(resource).collect()
+}
+
+/// What an import finds of a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing, and everything was looked at: it was never started, or is wholly gone.
+    Nothing,
+    /// What a stop leaves: its namespace, its volumes, its Secrets.
+    Stopped,
+    /// It runs.
+    Running,
+    /// Nobody could look.
+    Unseen,
+}
+
+/// What there is of a planned deployment on its cluster.
+#[must_use]
+pub fn found(judgement: &Judgement<'_>, deployment: &CompiledDeployment) -> Found {
+    if matches!(judgement.beliefs.get(&deployment.target), Some(Belief::Doubted(_))) {
+        return Found::Unseen;
+    }
+    let scope = Scope::deployment(&deployment.name);
+    let own = judgement.resources.iter().filter(|(address, _)| address.scope == scope);
+    let (mut stays, mut runs, mut wants_to_run) = (false, false, false);
+    for (address, judged) in own {
+        let is_there = judged.item.presence != Presence::Absent;
+        if is_left_by_a_stop(address.resource_type) {
+            stays |= is_there;
+        } else {
+            runs |= is_there;
+            wants_to_run |= judged.item.desired.is_some();
+        }
+    }
+    match (runs, stays) {
+        (true, _) => Found::Running,
+        (false, true) if wants_to_run => Found::Stopped,
+        (false, true) => Found::Running,
+        (false, false) => Found::Nothing,
+    }
+}
+
+const fn is_left_by_a_stop(resource_type: ResourceType) -> bool {
+    matches!(
+        resource_type,
+        ResourceType::Namespace
+            | ResourceType::Secret
+            | ResourceType::PersistentVolume
+            | ResourceType::PersistentVolumeClaim
+    )
+}
+
+/// What the register says of a deployment once it is imported; nothing new of one of which nothing was seen.
+#[must_use]
+pub fn imported_tenant(judgement: &Judgement<'_>, deployment: &CompiledDeployment) -> Option<Tenant> {
+    match found(judgement, deployment) {
+        Found::Nothing | Found::Unseen => None,
+        Found::Stopped => Some(stopped(deployment.tenant.clone())),
+        Found::Running => Some(deployment.tenant.clone()),
+    }
 }
 
 /// A namespace is taken only with our own stamp on it: much else may live there.

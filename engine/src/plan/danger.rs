@@ -1,13 +1,12 @@
 //! Dangers: what a plan must say before anything is touched. One function per group of the catalogue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::address::{Address, ResourceType, Scope};
 use crate::code::{Code, Severity};
 use crate::finding::{Consent, Finding};
 use crate::plan::Mode;
 use crate::plan::change::{Action, Reason};
-use crate::plan::decide::Presence;
 use crate::plan::document::{BlastRadius, VolumeForecast};
 use crate::plan::planner::{Judged, Judgement};
 use crate::plan::recreate::Recreate;
@@ -27,7 +26,9 @@ pub fn dangers(
     identity(judgement, &mut findings);
     crate::plan::danger_ownership::ownership(judgement, &mut findings);
     crate::plan::danger_cluster::cluster(judgement, radius, recreates, &mut findings);
+    crate::plan::danger_certificate::certificates(judgement, &mut findings);
     crate::plan::transaction::unfinished(judgement, &mut findings);
+    crate::plan::migration::obstacles(judgement, &mut findings);
     crate::plan::danger_volume::volumes(judgement, forecast, &mut findings);
     crate::plan::danger_namespace::namespaces(judgement, &mut findings);
     crate::plan::danger_bytes::bytes(judgement, forecast, &mut findings);
@@ -36,6 +37,7 @@ pub fn dangers(
     crate::plan::image::findings(judgement, &mut findings);
     secrets(judgement, recreates, &mut findings);
     state(judgement, &mut findings);
+    crate::plan::danger_import::imports(judgement, &mut findings);
     crate::plan::danger_unseen::unlisted(judgement, &mut findings);
     crate::plan::state_mark::judge(judgement.input, &mut findings);
     findings
@@ -210,7 +212,7 @@ fn workloads(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                 _ => false,
             };
             if address.scope.is_cluster() {
-                caddy(address, judged, findings);
+                caddy(judgement, address, judged, findings);
             } else if down {
                 findings.push(interruption(judgement, address, judged));
             }
@@ -273,21 +275,35 @@ fn interruption(judgement: &Judgement<'_>, address: &Address, judged: &Judged<'_
     .at_maybe(place.or_else(|| judged.item.desired.and_then(|desired| desired.place.as_ref())))
 }
 
-fn caddy(address: &Address, judged: &Judged<'_>, findings: &mut Vec<Finding>) {
+fn caddy(judgement: &Judgement<'_>, address: &Address, judged: &Judged<'_>, findings: &mut Vec<Finding>) {
     let image = judged
         .comparison
         .differences
         .iter()
         .find(|one| one.path.starts_with("spec.template.spec.containers") && one.path.ends_with(".image"));
     let Some(image) = image.filter(|_| judged.verdict.action == Action::Update) else { return };
-    findings.push(
-        Finding::new(
-            Code::IngressInterruption,
-            format!("`{address}` gets another image: 10-30 s without ingress for every deployment on the cluster"),
-        )
-        .about(address.to_string())
-        .at_maybe(image.place.as_ref()),
-    );
+    let mut finding = Finding::new(
+        Code::IngressInterruption,
+        format!("`{address}` gets another image: 10-30 s without ingress for every deployment on the cluster"),
+    )
+    .about(address.to_string())
+    .at_maybe(image.place.as_ref());
+    for (name, hosts) in served(judgement, judged.item.target) {
+        finding = finding.help(format!("{name}: {}", hosts.join(", ")));
+    }
+    findings.push(finding);
+}
+
+/// The deployments that are served on a cluster, with their hosts: those registered, and those of this plan as they were
+/// before it.
+fn served<'a>(judgement: &Judgement<'a>, target: &Target) -> BTreeMap<&'a str, &'a [String]> {
+    let input = judgement.input;
+    let planned = input.deployments.iter().filter(|deployment| deployment.target == *target);
+    let planned = planned.map(|deployment| (deployment.name.as_str(), deployment.tenant.hosts.as_slice()));
+    let state = input.states.get(&Scope::cluster(target.name()));
+    let registered = state.into_iter().flat_map(|state| &state.tenants).filter(|(_, tenant)| !tenant.stopped);
+    let registered = registered.map(|(name, tenant)| (name.as_str(), tenant.hosts.as_slice()));
+    planned.chain(registered).filter(|(_, hosts)| !hosts.is_empty()).collect()
 }
 
 fn secrets(judgement: &Judgement<'_>, recreates: &[Recreate], findings: &mut Vec<Finding>) {
@@ -430,13 +446,6 @@ fn state(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
                     );
                 }
             }
-        }
-    }
-    if input.mode == Mode::Import {
-        // What could not be looked at is not what is not there.
-        let nothing = judgement.resources.values().all(|judged| judged.item.presence == Presence::Absent);
-        if nothing {
-            findings.push(Finding::new(Code::NotConsulted, "nothing was found that could be imported"));
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::finding::{Consent, Finding};
 use crate::plan::change::{FieldDifference, Reason};
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::BlastRadius;
+use crate::plan::migration::migration;
 use crate::plan::planner::{Judgement, live_cluster};
 use crate::plan::recreate::Recreate;
 use crate::resource::{Observed, Target};
@@ -65,7 +66,9 @@ fn causes(judgement: &Judgement<'_>, target: &Target, name: &str, address: &Addr
     for difference in forcing {
         match mount_of(&difference.path) {
             Some(container_path) => {
-                if said.insert(container_path.clone()) {
+                // A migration leaves the old mounts behind.
+                let goes = difference.after.is_none() && migration(judgement.input, name).is_some();
+                if !goes && said.insert(container_path.clone()) {
                     findings.push(mount_missing(judgement, target, name, &container_path, difference));
                 }
             }
@@ -135,6 +138,8 @@ fn mount_missing(
                 .help("  volumes:")
                 .help(format!("    {volume}: {path}"));
         }
+    } else if migration(judgement.input, name).is_some() {
+        finding = finding.help("with it this recreate is the last one that a mount needs");
     } else {
         finding =
             finding.help("avoid the next one: set `kind-mount-root` in every spec before the cluster is made anew");

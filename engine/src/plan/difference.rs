@@ -1,6 +1,8 @@
 //! The two differences of one resource: intent (desired against recorded desired) and drift (observed against recorded
 //! observed), over the fields we own.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::address::{Address, ResourceType};
@@ -258,6 +260,7 @@ pub fn shrinks(resource_type: ResourceType, difference: &FieldDifference) -> boo
 pub fn adopted(desired: &Value, live: &Value) -> Value {
     let live = flatten(live);
     let mut adopted = desired.clone();
+    let mut missing = BTreeSet::new();
     for (path, wanted) in flatten(desired) {
         match live.get(&path) {
             Some(value) if !same(&path, &wanted, value) => {
@@ -267,9 +270,10 @@ pub fn adopted(desired: &Value, live: &Value) -> Value {
             // Servers leave out what is false or an empty text: its absence is as wanted.
             None if wanted == Value::Bool(false) || wanted == "" => {}
             None => {
-                crate::diff::replace_at(&mut adopted, &path, &Value::Null);
+                missing.insert(path);
             }
         }
     }
+    crate::diff::drop_leaves(&mut adopted, &missing);
     adopted
 }

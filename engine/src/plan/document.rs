@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, Scope};
 use crate::finding::{Consent, Finding};
+use crate::plan::certificate_restore::CertificateRestore;
 use crate::plan::change::{Action, Change, Drift};
 use crate::plan::change_set::IntendedChange;
 use crate::plan::fate::{Bytes, VolumeEvent};
@@ -132,6 +133,8 @@ pub enum VolumeReason {
     WentWithCluster,
     /// The spec names another host path now.
     PathChanged(String),
+    /// Its directory on the host is moved to that path while the cluster is made anew.
+    Moved(String),
     /// The mounts of the running cluster are not known.
     MountsUnknown,
     /// It dies with its cluster, and its bytes come back from the vault.
@@ -225,6 +228,9 @@ pub struct Plan {
     /// Clusters that are made anew, each as one transaction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recreates: Vec<Recreate>,
+    /// Certificates that come back from their backup before Caddy starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificate_restores: Vec<CertificateRestore>,
     /// Everything there is to say, dangers first.
     pub findings: Vec<Finding>,
     /// The consents that were given.

@@ -9,9 +9,10 @@ use crate::plan::document::{EventFate, VolumeForecast, VolumeReason, VolumeVerdi
 use crate::plan::fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
 use crate::plan::locate::{Located, Look, Sought, locate};
 use crate::plan::planner::{Judgement, registers};
+use crate::plan::recreate::RecreateCourse;
 use crate::plan::stop::{holds_cluster, surely_holds_cluster};
-use crate::plan::transaction::{is_chosen, is_in_vault};
-use crate::plan::{Mode, PlanInput};
+use crate::plan::transaction::{course, is_chosen, is_in_vault};
+use crate::plan::{Mode, PlanInput, VolumeMove, migration};
 use crate::resource::Target;
 use crate::state::{Tenant, VolumeStorage};
 
@@ -42,9 +43,14 @@ pub fn forecast(judgement: &Judgement<'_>) -> Vec<VolumeForecast> {
     }
     for (target, register) in registers(input) {
         for (name, tenant) in register.tenants.iter().filter(|(name, _)| !seen.contains(name.as_str())) {
+            let moved = migration::tenant(input, target.name(), name, tenant);
+            let wanted = moved.as_ref().unwrap_or(tenant);
             let volumes = tenant.volumes.iter().map(|(volume, storage)| {
-                let located = locate(&Look::of(judgement, target), &of_tenant(tenant, volume, storage));
-                Volume { name: volume.clone(), located, will: Some(storage) }
+                let mut located = locate(&Look::of(judgement, target), &of_tenant(tenant, volume, storage));
+                if located.bytes.whereabouts == Whereabouts::Gone && never_made(judgement, name, volume) {
+                    located = nowhere();
+                }
+                Volume { name: volume.clone(), located, will: wanted.volumes.get(volume) }
             });
             judge(judgement, target, name, volumes.collect(), &mut forecasts);
         }
@@ -82,6 +88,19 @@ fn volume_address(deployment: &str, volume: &str) -> Address {
     Address::new(ResourceType::PersistentVolume, Scope::deployment(deployment), volume)
 }
 
+/// A volume that nothing was ever written to.
+const fn nowhere() -> Located {
+    let bytes =
+        Bytes { whereabouts: Whereabouts::Nowhere, dynamic: true, release: Release::Deleted, basis: Basis::Recorded };
+    Located { bytes, size: None, nominal: None }
+}
+
+/// Whether the state of another tenant says that it never came to a claim: it joined the register, and no further.
+fn never_made(judgement: &Judgement<'_>, deployment: &str, volume: &str) -> bool {
+    let state = judgement.input.states.get(&Scope::deployment(deployment));
+    state.is_some_and(|state| !state.is_new() && !state.resources.contains_key(&claim_address(deployment, volume)))
+}
+
 /// A volume of another tenant, by what the register says of it: its state is not at hand.
 #[must_use]
 pub fn of_tenant<'a>(tenant: &Tenant, volume: &str, storage: &'a VolumeStorage) -> Sought<'a> {
@@ -101,13 +120,7 @@ fn find(judgement: &Judgement<'_>, target: &Target, deployment: &str, volume: &s
         if let Some(waiting) = waiting(judgement, target, deployment, volume) {
             return waiting;
         }
-        let bytes = Bytes {
-            whereabouts: Whereabouts::Nowhere,
-            dynamic: true,
-            release: Release::Deleted,
-            basis: Basis::Recorded,
-        };
-        return Located { bytes, size: None, nominal: None };
+        return nowhere();
     }
     let state = judgement.input.states.get(&Scope::deployment(deployment));
     let key_of = |address: &Address| {
@@ -178,7 +191,9 @@ fn judge(
             .map(|event| {
                 let judged = |is_held: bool| {
                     let happening = event.happening(&siblings, is_held);
-                    relocated(&located, will.filter(|_| happening.comes_back), happening)
+                    // What is moved is afterwards where the spec has it.
+                    let is_moved = matches!(because, VolumeReason::Moved(_));
+                    relocated(&located, will.filter(|_| happening.comes_back && !is_moved), happening)
                 };
                 let (mut verdict, mut because) = judged(may_be_held);
                 // Whether the cluster goes along hangs on what nobody could see.
@@ -225,8 +240,15 @@ fn by_plan(
 ) -> (VolumeVerdict, VolumeReason) {
     let from_node = located.bytes.may_be_in_node() && is_chosen(judgement, target, deployment, volume);
     let from_vault = || is_in_vault(judgement, target, deployment, volume);
-    // What is on the host now is not overwritten by what was in a node.
-    if will == Some(&VolumeStorage::Overlay) && (from_node || from_vault()) {
+    let way = migration::way(judgement.input, target, deployment, volume, will);
+    if let Some(VolumeMove { from: Some(from), to, .. }) = way
+        && is_moved(judgement, target, &located.bytes.whereabouts, from)
+    {
+        return (VolumeVerdict::Kept, VolumeReason::Moved(to.clone()));
+    }
+    // What is on the host now is not overwritten by what was in a node; the place that a migration gives it is empty.
+    let has_room = will == Some(&VolumeStorage::Overlay) || way.is_some_and(|one| one.from.is_none());
+    if has_room && (from_node || from_vault()) {
         return (VolumeVerdict::Kept, VolumeReason::Rescued);
     }
     let action = |address: &Address| judgement.resources.get(address).map_or(Action::NoOp, |one| one.verdict.action);
@@ -248,6 +270,16 @@ fn by_plan(
         return (VolumeVerdict::New, VolumeReason::Created);
     }
     relocated(located, will, happening)
+}
+
+/// Whether a move is done by this plan: with a recreate that begins, from where the bytes are; with one that goes on, from
+/// where they were when it began.
+fn is_moved(judgement: &Judgement<'_>, target: &Target, whereabouts: &Whereabouts, from: &str) -> bool {
+    match course(judgement, target) {
+        Some(RecreateCourse::Begins) => *whereabouts == Whereabouts::Host(from.to_owned()),
+        Some(RecreateCourse::Resumes) => true,
+        Some(RecreateCourse::Abandons) | None => false,
+    }
 }
 
 /// What becomes of a volume to which something happens, when it may come back elsewhere.

@@ -6,7 +6,7 @@ use crate::address::{Address, Scope};
 use crate::compile::CompiledDeployment;
 use crate::finding::{Consent, Finding};
 use crate::plan::state_mark::OtherState;
-use crate::plan::{DryRunOutcome, Mode, StopOptions};
+use crate::plan::{DryRunOutcome, Migration, Mode, StopOptions};
 use crate::resource::World;
 use crate::secret::Fingerprinter;
 use crate::secret::SecretValues;
@@ -51,8 +51,12 @@ pub struct PlanInput {
     pub cluster_labels: BTreeMap<String, String>,
     /// What the vaults of kind clusters hold, by the clusters' names.
     pub vaults: BTreeMap<String, VaultContents>,
+    /// Where each of them is, for people.
+    pub vault_places: BTreeMap<String, String>,
     /// Other deployments that come back with their cluster, as their files are now; those that could be read.
     pub tenant_files: BTreeMap<String, CompiledDeployment>,
+    /// The volumes that are to be moved below an umbrella while their cluster is made anew, by the cluster's name.
+    pub migrations: BTreeMap<String, Migration>,
     /// The volumes whose bytes are to come back after a recreate, as `deployment/volume`.
     pub rescue_volumes: BTreeSet<String>,
     /// Codes that laconic.yml has not reported for any deployment, with the reasons.
@@ -93,7 +97,9 @@ impl PlanInput {
             dry_runs: BTreeMap::new(),
             cluster_labels: BTreeMap::new(),
             vaults: BTreeMap::new(),
+            vault_places: BTreeMap::new(),
             tenant_files: BTreeMap::new(),
+            migrations: BTreeMap::new(),
             rescue_volumes: BTreeSet::new(),
             suppressed: BTreeMap::new(),
             base: None,

@@ -4,6 +4,7 @@ pub mod adoption;
 pub mod base;
 pub mod blast_radius;
 pub mod cascade;
+pub mod certificate_restore;
 pub mod change;
 pub mod change_set;
 #[cfg(test)]
@@ -11,9 +12,11 @@ mod change_set_tests;
 pub mod change_writer;
 pub mod danger;
 pub mod danger_bytes;
+pub mod danger_certificate;
 pub mod danger_cluster;
 pub mod danger_dry_run;
 pub mod danger_identity;
+pub mod danger_import;
 pub mod danger_namespace;
 pub mod danger_ownership;
 pub mod danger_unseen;
@@ -33,6 +36,7 @@ pub mod image;
 pub mod input;
 pub mod lint;
 pub mod locate;
+pub mod migration;
 pub mod pending_edits;
 pub mod planner;
 pub mod prepare;
@@ -47,6 +51,7 @@ pub mod target;
 pub mod transaction;
 
 pub use base::plan_against;
+pub use certificate_restore::CertificateRestore;
 pub use change::{Action, Change, DifferenceOrigin, Drift, DriftField, DriftKind, FieldDifference, Reason};
 pub use change_set::IntendedChange;
 pub use decide::{ClusterFate, Facts, FieldVerdict, Presence, Verdict, decide};
@@ -57,6 +62,7 @@ pub use document::{
 pub use dry_run::{Deviation, DryRunOutcome, DryRunRequest, dry_run_request};
 pub use fate::{Basis, Bytes, Happening, Release, VolumeEvent, Whereabouts, fate};
 pub use input::{PlanInput, Requirements};
+pub use migration::{Migration, VolumeMove};
 pub use planner::{plan, plan_or_requirements, requirements};
 pub use prepare::{observe_request, prepare};
 pub use recreate::{

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::address::{Address, Scope};
 use crate::compile::CompiledDeployment;
 use crate::diff::{Fields, flatten};
+use crate::plan::migration::{is_of_moved, migration};
 use crate::plan::planner::Judgement;
 use crate::plan::rollout::{CONFIG_ANNOTATION, SECRET_ANNOTATION};
 use crate::resource::Target;
@@ -24,7 +25,11 @@ pub fn pending_edits(judgement: &Judgement<'_>, target: &Target) -> BTreeMap<Str
         else {
             continue;
         };
-        let edited = edited(files, state);
+        let mut edited = edited(files, state);
+        if let Some(migration) = migration(input, target.name()) {
+            // Those are what is done.
+            edited.retain(|address| !is_of_moved(migration, name, address));
+        }
         if !edited.is_empty() {
             edits.insert(name.clone(), edited);
         }
@@ -32,7 +37,9 @@ pub fn pending_edits(judgement: &Judgement<'_>, target: &Target) -> BTreeMap<Str
     edits
 }
 
-fn edited(files: &CompiledDeployment, state: &State) -> Vec<Address> {
+/// The resources that files want otherwise than recorded.
+#[must_use]
+pub fn edited(files: &CompiledDeployment, state: &State) -> Vec<Address> {
     let differs = |address: &Address, recorded: &Recorded| {
         let desired = files.resources.iter().find(|resource| resource.address == *address);
         match (desired, recorded.desired.value.as_deref()) {

@@ -14,7 +14,7 @@ use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference
 use crate::plan::survey::{
     Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
 };
-use crate::plan::{Mode, PlanInput, Requirements, image, stop, target};
+use crate::plan::{Mode, PlanInput, Requirements, image, migration, stop, target};
 use crate::resource::{Observed, Resource, Target, UnknownReason};
 use crate::state::{State, Status};
 use crate::suppression::Suppressions;
@@ -218,7 +218,12 @@ fn extra_resources(
                 continue;
             }
             match input.states.get(&scope) {
-                Some(state) => revive_tenant(state, &scope, target, &mut extra, requirements),
+                Some(state) => {
+                    let moved = migration::moved_resources(input, target.name(), state);
+                    let unmoved = |address: &Address| !moved.contains_key(address);
+                    revive_tenant(state, &scope, target, unmoved, &mut extra, requirements);
+                    extra.extend(moved.into_values().map(|resource| (target.clone(), resource.clone())));
+                }
                 None if input.unreadable.contains_key(&scope) => {}
                 None => {
                     requirements.tenants.insert(scope, tenant.directory.clone());
@@ -246,10 +251,11 @@ fn revive_tenant(
     state: &State,
     scope: &Scope,
     target: &Target,
+    is_wanted: impl Fn(&Address) -> bool,
     extra: &mut Vec<(Target, Resource)>,
     requirements: &mut Requirements,
 ) {
-    for (address, recorded) in &state.resources {
+    for (address, recorded) in state.resources.iter().filter(|(address, _)| is_wanted(address)) {
         // What was on its way out when the cluster went is not brought back.
         if recorded.status == Status::Pending(Action::Delete) {
             continue;
@@ -403,6 +409,7 @@ fn write_plan(judgement: &Judgement<'_>) -> Plan {
         drift,
         forecast,
         blast_radius,
+        certificate_restores: crate::plan::certificate_restore::certificate_restores(judgement),
         recreates,
         findings,
         consents_given: input.consents.clone(),

@@ -79,6 +79,12 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
         }
     }
     for deployment in &input.deployments {
+        let umbrella = umbrella(input, &deployment.target);
+        if let Some(entry) = request.get_mut(&deployment.target) {
+            entry.certificate_backup = umbrella.map(crate::certificate::backup_path);
+        }
+    }
+    for deployment in &input.deployments {
         let Some(scope) = cluster_scope(&deployment.target) else { continue };
         let entry = request.entry(deployment.target.clone()).or_default();
         // Others that come back with their cluster may have images of their own.
@@ -115,6 +121,15 @@ pub fn observe_request(input: &PlanInput) -> ObserveRequest {
         }
     }
     request
+}
+
+/// The directory of the host that a kind cluster has as its umbrella, by the wishes of the deployments on it.
+fn umbrella<'a>(input: &'a PlanInput, target: &Target) -> Option<&'a str> {
+    let state = input.states.get(&Scope::cluster(target.kind_cluster()?));
+    let planned = input.deployments.iter().filter(|deployment| deployment.target == *target);
+    let registered = state.into_iter().flat_map(|state| state.tenants.values());
+    let mut wishes = registered.chain(planned.map(|deployment| &deployment.tenant)).map(|tenant| &tenant.wishes);
+    wishes.find_map(|wishes| wishes.mount_root.as_deref())
 }
 
 /// Whether a workload that asks its node for something is new or changed.

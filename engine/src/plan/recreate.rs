@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, ObjectKey};
+use crate::plan::migration::Migration;
 use crate::resource::Target;
+use crate::state::Tenant;
 
 /// Why there is a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,6 +34,8 @@ pub enum RecreatePhase {
     Rescue,
     /// The cluster is deleted.
     Delete,
+    /// Directories of the host are moved below the umbrella: nothing can write to them now.
+    Move,
     /// The cluster is created.
     Create,
     /// Secrets that no change makes come back from the vault.
@@ -136,6 +140,12 @@ pub struct Recreate {
     pub quiesced: Vec<QuiescedWorkload>,
     /// The namespaces of deployments that no state records: their objects come back as they were.
     pub exported: BTreeSet<String>,
+    /// What is moved below an umbrella meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<Migration>,
+    /// The entries of the register that change with that, of deployments that are not planned themselves.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tenants: BTreeMap<String, Tenant>,
     /// Edits in the files of deployments that come back as recorded; they are not applied.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pending_edits: BTreeMap<String, Vec<Address>>,

@@ -2,6 +2,7 @@
 
 use crate::address::Scope;
 use crate::plan::Mode;
+use crate::plan::adoption::imported_tenant;
 use crate::plan::document::RegisterChange;
 use crate::plan::planner::{Judgement, registers};
 use crate::plan::stop::stopped_entry;
@@ -19,7 +20,9 @@ pub fn register_changes(judgement: &Judgement<'_>) -> Vec<RegisterChange> {
         let tenant = match input.mode {
             Mode::Destroy => None,
             Mode::Stop => stopped_entry(input, &deployment.target, &deployment.name),
-            Mode::Apply | Mode::Import => Some(deployment.tenant.clone()),
+            Mode::Apply => Some(deployment.tenant.clone()),
+            // One of which nothing is there does not come by being looked for.
+            Mode::Import => imported_tenant(judgement, deployment).or_else(|| registered.cloned()),
         };
         // What a plan of a part does not do is not wished yet.
         let is_part = input.targets.is_some() && registered.is_some();

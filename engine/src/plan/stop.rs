@@ -208,13 +208,21 @@ pub fn stopped_entry(input: &PlanInput, target: &Target, name: &str) -> Option<T
         let claim = crate::plan::forecast::claim_address(name, volume);
         recorded.is_none_or(|state| state.resources.contains_key(&claim))
     };
-    let mut entry = Tenant { stopped: true, restoring: false, ..registered.clone() };
-    entry.hosts.clear();
-    entry.pods.clear();
+    let mut entry = stopped(registered.clone());
     entry.volumes.retain(|volume, storage| {
         matches!(storage, VolumeStorage::Host(_)) || (!input.stop.deletes_claims() && has_claim(volume))
     });
     Some(entry)
+}
+
+/// A deployment of which nothing runs.
+#[must_use]
+pub fn stopped(mut tenant: Tenant) -> Tenant {
+    tenant.stopped = true;
+    tenant.restoring = false;
+    tenant.hosts.clear();
+    tenant.pods.clear();
+    tenant
 }
 
 /// Whether nothing is recorded of a deployment but what a stop leaves.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::address::{Address, ResourceType, Scope};
 use crate::compile::{ClusterCompilation, ClusterInput, compose_cluster};
 use crate::plan::decide::Presence;
-use crate::plan::{Action, Mode, PlanInput, stop};
+use crate::plan::{Action, Mode, PlanInput, migration, stop};
 use crate::resource::{Live, Observed, Resource, Target, UnknownReason, cluster_scope};
 use crate::state::{Recorded, State, Status};
 
@@ -30,6 +30,8 @@ pub fn compose(input: &PlanInput) -> Composition {
         .map(|name| {
             let recorded = input.states.get(&Scope::cluster(name)).filter(|state| !state.is_new());
             let registered = recorded.map_or(&nobody, |state| &state.tenants);
+            let moved = migration::register(input, name, registered);
+            let registered = moved.as_ref().unwrap_or(registered);
             let planned: BTreeMap<_, _> = input
                 .deployments
                 .iter()
@@ -44,10 +46,18 @@ pub fn compose(input: &PlanInput) -> Composition {
                     (deployment.name.clone(), entry)
                 })
                 .collect();
+            let planned_names: BTreeSet<&str> = planned.keys().map(String::as_str).collect();
             let target = Target::Kind(name.to_owned());
             let others = registered.iter().filter(|(tenant, _)| !planned.contains_key(*tenant));
             let somebody_stays = planned.values().any(Option::is_some)
                 || others.into_iter().any(|(_, tenant)| stop::holds_cluster(input, &target, tenant));
+            let emptied = moved.as_ref().and(recorded).map(|recorded| {
+                let planned = planned.values().flatten().map(|(tenant, _)| tenant);
+                let others = registered.iter().filter(|(name, _)| !planned_names.contains(name.as_str()));
+                let wished = migration::wished_mounts(planned.chain(others.map(|(_, tenant)| tenant)));
+                migration::without_old_mounts(recorded, &wished)
+            });
+            let recorded = emptied.as_ref().or(recorded);
             let compilation = if somebody_stays {
                 compose_cluster(&ClusterInput { name, registered, planned, recorded })
             } else {
@@ -128,7 +138,8 @@ pub fn belief(input: &PlanInput, target: &Target) -> Belief {
             _ => Belief::Gone,
         },
         Observed::Present(_) => match (recorded, &observed.identity, &observed.objects) {
-            (Some(recorded), Some(seen), _) if !cluster_pending && !recorded.is(seen) => {
+            // An import takes what answers now, whoever answered before.
+            (Some(recorded), Some(seen), _) if !cluster_pending && input.mode != Mode::Import && !recorded.is(seen) => {
                 let text = match target {
                     Target::Kind(_) => "another cluster answers under that name",
                     Target::Kubernetes(_) => "another cluster answers at its address",

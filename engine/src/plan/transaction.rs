@@ -8,7 +8,6 @@ use crate::address::{Address, ObjectKey, ResourceType, Scope};
 use crate::code::{Code, Severity};
 use crate::compile::caddy::NAMESPACE as CADDY_NAMESPACE;
 use crate::finding::Finding;
-use crate::plan::Mode;
 use crate::plan::blast_radius::unregistered_namespaces;
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::{VolumeForecast, VolumeReason};
@@ -20,6 +19,7 @@ use crate::plan::recreate::{
     VaultedSecret,
 };
 use crate::plan::survey::Belief;
+use crate::plan::{Mode, migration};
 use crate::resource::{Live, ObservedTarget, Target};
 use crate::vault::VaultContents;
 
@@ -119,6 +119,8 @@ fn recreate(
         volumes: Vec::new(),
         quiesced: Vec::new(),
         exported: BTreeSet::new(),
+        migration: None,
+        tenants: BTreeMap::new(),
         pending_edits: BTreeMap::new(),
     };
     if course == RecreateCourse::Abandons {
@@ -141,7 +143,11 @@ fn recreate(
     if course == RecreateCourse::Begins {
         quiesce(judgement, &mut recreate, contents, forecast);
     }
-    recreate.phases = phases(judgement, &recreate);
+    recreate.migration = migration::of_recreate(judgement, target, forecast);
+    if recreate.migration.is_some() {
+        recreate.tenants = migration::tenants(judgement, target);
+    }
+    recreate.phases = phases(judgement, &recreate, contents);
     recreate.pending_edits = crate::plan::pending_edits::pending_edits(judgement, target);
     recreate
 }
@@ -282,14 +288,17 @@ fn claims(workload: &Value) -> impl Iterator<Item = &str> {
     volumes.into_iter().flatten().filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str())
 }
 
-fn phases(judgement: &Judgement<'_>, recreate: &Recreate) -> Vec<RecreatePhase> {
+fn phases(judgement: &Judgement<'_>, recreate: &Recreate, contents: &VaultContents) -> Vec<RecreatePhase> {
     let begins = recreate.course == RecreateCourse::Begins;
     let makes_cluster = begins || judgement.fates.contains_key(&recreate.target);
+    let has_moves = recreate.migration.as_ref().is_some_and(|migration| !migration.on_host().is_empty());
+    let moves = has_moves && (begins || !contents.moved);
     let all = [
         (RecreatePhase::Vault, begins),
         (RecreatePhase::Quiesce, !recreate.quiesced.is_empty()),
         (RecreatePhase::Rescue, begins && !recreate.volumes.is_empty()),
         (RecreatePhase::Delete, begins),
+        (RecreatePhase::Move, moves),
         (RecreatePhase::Create, makes_cluster),
         (RecreatePhase::RestoreSecrets, true),
         (RecreatePhase::RestoreVolumes, !recreate.volumes.is_empty()),
@@ -324,9 +333,21 @@ pub fn unfinished(judgement: &Judgement<'_>, findings: &mut Vec<Finding>) {
             Some(RecreateCourse::Abandons) if !contents.discarded => format!(
                 "an earlier recreate of the cluster `{name}` did not get to its deletion: what it stopped runs again, and its vault is deleted"
             ),
+            Some(RecreateCourse::Begins)
+                if !contents.discarded && contents.node == running_node(judgement, &target) =>
+            {
+                let stopped = counted(contents.quiesced.len(), "workload");
+                format!(
+                    "an earlier recreate of the cluster `{name}` did not get to its deletion, and what it stopped ({stopped}) may not run: this plan begins it again"
+                )
+            }
             _ => continue,
         };
-        findings.push(Finding::new(Code::Interrupted, text).about(name));
+        let mut finding = Finding::new(Code::Interrupted, text).about(name);
+        if let Some(place) = input.vault_places.get(name).filter(|_| !contents.discarded) {
+            finding = finding.help(format!("until then the vault is {place}"));
+        }
+        findings.push(finding);
     }
 }
 

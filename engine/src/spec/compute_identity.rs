@@ -10,10 +10,11 @@ use crate::source::{SourceEntry, SourceError, SourceReader};
 #[must_use]
 pub fn is_older_directory(reader: &dyn SourceReader) -> bool {
     let is_file = |path: &str| matches!(reader.entry(path), Ok(SourceEntry::File(_)));
-    is_file("spec.yml")
+    // First what tells most directories apart: the others are then not looked for.
+    matches!(reader.entry("deployment.yml"), Err(SourceError::Missing))
+        && is_file("spec.yml")
         && is_file("stack.yml")
         && matches!(reader.entry("compose"), Ok(SourceEntry::Directory(_)))
-        && matches!(reader.entry("deployment.yml"), Err(SourceError::Missing))
 }
 
 /// The identity that laconic-so gives to such a directory: cluster and deployment have one id, made from its path. The path is

@@ -1,6 +1,7 @@
 //! The files that describe a deployment: spec.yml, stack.yml, deployment.yml, config.env.
 
 mod compute_identity;
+pub mod edit;
 pub mod model;
 mod network;
 mod read_config_env;

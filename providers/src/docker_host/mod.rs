@@ -11,6 +11,7 @@ mod node_facts;
 mod observe;
 mod reach;
 mod readiness;
+mod relocate;
 mod rescue;
 
 use std::collections::BTreeMap;

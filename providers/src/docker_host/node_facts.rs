@@ -6,22 +6,26 @@ use std::os::unix::fs::MetadataExt as _;
 
 use laconic_engine::address::ResourceType;
 use laconic_engine::apply::TargetRequest;
-use laconic_engine::resource::{MountSource, NodeDirectory, NodeFacts, ObservedTarget};
+use laconic_engine::certificate::backup_path;
+use laconic_engine::compile::UMBRELLA;
+use laconic_engine::resource::{CertificateBackup, MountSource, NodeDirectory, NodeFacts, ObservedTarget};
 use laconic_engine::source::normalize_path;
 
 use super::DockerHost;
 use crate::docker::Container;
 use crate::kind::read_back;
 
-/// Prints a line for the kernel's boot, one for each mount that the kernel says was deleted, one for each directory. The
-/// first argument says whether sizes are wanted; before `--` come the mounts, after it the directories.
-const SCRIPT: &str = r#"size=$1; shift
+/// Prints a line for the kernel's boot, one for each mount that the kernel says was deleted, one for the backup of the
+/// certificates, one for each directory. The first argument says whether sizes are wanted, the second is the backup; before
+/// `--` come the mounts, after it the directories.
+const SCRIPT: &str = r#"size=$1; backup=$2; shift 2
 printf 'boot\t%s\n' "$(cat /proc/sys/kernel/random/boot_id)"
 while [ "$1" != -- ]; do
   gone=0; awk -v at="$1" '$5 == at { root = $4 } END { exit root !~ /\/\/deleted$/ }' /proc/self/mountinfo && gone=1
   printf 'mount\t%s\t%s\t%s\n' "$1" "$(stat -c '%d:%i:%F' -- "$1")" "$gone"; shift
 done
 shift
+if [ -s "$backup" ]; then printf 'backup\t%s\n' "$(date -u -r "$backup" +%Y-%m-%dT%H:%M:%SZ)"; else printf 'backup\n'; fi
 for path; do
   real=$(readlink -m -- "$path") || continue
   holds=0; [ -n "$(ls -A -- "$real" 2>/dev/null | head -c 1)" ] && holds=1
@@ -41,7 +45,8 @@ pub(super) async fn look(
         .map(|mount| (mount.destination.as_str(), mount.source.as_str()))
         .filter(|(destination, _)| is_plain(destination))
         .collect();
-    let mut arguments = vec![if wanted.sizes { "1" } else { "0" }];
+    let backup = backup_path(UMBRELLA);
+    let mut arguments = vec![if wanted.sizes { "1" } else { "0" }, &backup];
     arguments.extend(mounts.iter().map(|(destination, _)| *destination));
     arguments.push("--");
     arguments.extend(paths.iter().map(String::as_str));
@@ -55,6 +60,16 @@ pub(super) async fn look(
         Some((metadata.dev(), metadata.ino()))
     });
     NodeFacts { count: observed.node.count, allocatable: observed.node.allocatable.clone(), ..facts }
+}
+
+/// The backup of certificates on this host, for a cluster that is not there.
+pub(super) fn backup_on_host(path: &str) -> Option<CertificateBackup> {
+    match std::fs::metadata(path) {
+        Ok(file) if file.is_file() && file.len() > 0 => Some(CertificateBackup::Saved { at: None }),
+        Ok(_) => Some(CertificateBackup::Missing),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(CertificateBackup::Missing),
+        Err(_) => None,
+    }
 }
 
 /// The paths of the volumes on the cluster.
@@ -87,6 +102,10 @@ fn read(text: &str, boot: &str, on_host: impl Fn(&str) -> Option<(u64, u64)>) ->
                 if let Some(source) = source(inode, *gone == "1", on_host(path).filter(|_| is_here)) {
                     facts.mounts.insert((*path).to_owned(), source);
                 }
+            }
+            ["backup"] => facts.certificate_backup = Some(CertificateBackup::Missing),
+            ["backup", at] => {
+                facts.certificate_backup = Some(CertificateBackup::Saved { at: Some((*at).to_owned()) });
             }
             ["directory", path, real_path, holds, size] => {
                 let (real_path, holds_data, size) = ((*real_path).to_owned(), *holds == "1", size.parse().ok());
@@ -134,6 +153,23 @@ mod tests {
     }
 
     #[test]
+    fn the_backup_of_the_certificates_is_there_or_not() {
+        let saved = CertificateBackup::Saved { at: Some("2026-01-01T00:00:00Z".to_owned()) };
+        let backup = |text: &str| read(text, "", |_| None).certificate_backup;
+        assert_eq!(backup("backup\t2026-01-01T00:00:00Z\n"), Some(saved));
+        assert_eq!(backup("backup\n"), Some(CertificateBackup::Missing));
+        assert_eq!(backup("noise\n"), None);
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(path("empty"), "").unwrap();
+        std::fs::write(path("full"), "x").unwrap();
+        assert_eq!(backup_on_host(&path("none")), Some(CertificateBackup::Missing));
+        assert_eq!(backup_on_host(&path("empty")), Some(CertificateBackup::Missing));
+        assert_eq!(backup_on_host(&path("full")), Some(CertificateBackup::Saved { at: None }));
+        assert_eq!(backup_on_host(&path("full/below")), None, "what cannot be seen is not called missing");
+    }
+
+    #[test]
     fn directories_are_read() {
         let facts = read("directory\t/a\t/b c\t1\t4096\ndirectory\t/x\t/x\t0\t-\nnoise\n", "", |_| None);
         let directory = |real: &str, holds_data, size| NodeDirectory { real_path: real.into(), holds_data, size };
@@ -152,13 +188,18 @@ mod tests {
         std::os::unix::fs::symlink("full", root.join("link")).unwrap();
         let path = |name: &str| root.join(name).to_str().unwrap().to_owned();
         let (link, empty, missing) = (path("link/inner"), path("empty"), path("missing/x"));
-        let arguments = ["-c", SCRIPT, "sh", "1", &empty, "--", &link, &empty, &missing];
+        let backup = path("full/inner/file");
+        let file = std::fs::File::options().write(true).open(&backup).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(951_782_400)).unwrap();
+        let arguments = ["-c", SCRIPT, "sh", "1", &backup, &empty, "--", &link, &empty, &missing];
         let output = std::process::Command::new("sh").args(arguments).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
         let metadata = std::fs::metadata(&empty).unwrap();
         let facts = read(&text, boot.trim(), |_| Some((metadata.dev(), metadata.ino())));
         assert_eq!(facts.mounts, [(empty.clone(), MountSource::Same)].into(), "{text}");
+        let saved = CertificateBackup::Saved { at: Some("2000-02-29T00:00:00Z".to_owned()) };
+        assert_eq!(facts.certificate_backup, Some(saved), "{text}");
         let inner = &facts.directories[&link];
         assert_eq!((inner.real_path.as_str(), inner.holds_data), (path("full/inner").as_str(), true));
         assert!(inner.size.is_some_and(|size| size >= 5), "{text}");

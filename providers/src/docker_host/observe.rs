@@ -73,7 +73,7 @@ async fn cluster(
     };
     if !nodes.contains(&node_name) {
         let images = if wanted.images { images::look(host, &[]).await } else { None };
-        let mut observed = absent(name, daemon, &nodes);
+        let mut observed = absent(name, daemon, &nodes, wanted);
         observed.node.images = images;
         return observed;
     }
@@ -90,7 +90,7 @@ async fn cluster(
 }
 
 /// No cluster, but it is known who says so: an absence is believed only from the recorded daemon.
-fn absent(name: &str, daemon: Daemon, nodes: &[String]) -> ObservedTarget {
+fn absent(name: &str, daemon: Daemon, nodes: &[String], wanted: &TargetRequest) -> ObservedTarget {
     if !nodes.is_empty() {
         let left = nodes.join(", ");
         let text = format!(
@@ -104,7 +104,10 @@ fn absent(name: &str, daemon: Daemon, nodes: &[String]) -> ObservedTarget {
         cluster: Observed::Absent,
         objects: Ok(std::collections::BTreeMap::new()),
         unlisted: std::collections::BTreeMap::new(),
-        node: NodeFacts::default(),
+        node: NodeFacts {
+            certificate_backup: wanted.certificate_backup.as_deref().and_then(node_facts::backup_on_host),
+            ..NodeFacts::default()
+        },
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a recreate takes out of a kind cluster and puts back. Objects go through its API server; the bytes of volumes go
 //! through its node, as an archive in pieces: no volume is ever in memory as a whole.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt as _};
+use futures::future::{BoxFuture, FutureExt as _, ready};
 use laconic_engine::address::ObjectKey;
 use laconic_engine::apply::EnactError;
 use laconic_engine::apply::rescue::{Rescue, Sink, Source};
@@ -12,7 +13,7 @@ use laconic_engine::resource::Target;
 use laconic_engine::vault::SecretBytes;
 use serde_json::Value;
 
-use super::{DockerHost, reach};
+use super::{DockerHost, reach, relocate};
 use crate::kind::node_name;
 use crate::kubernetes::rescue;
 use crate::kubernetes::server::Server;
@@ -46,6 +47,10 @@ mkdir -p "$1"
 find "$1" -mindepth 1 -delete
 tar --extract --preserve-permissions --same-owner --numeric-owner --xattrs --directory "$1" --file "$2"
 rm -f "$2""#;
+/// Prints the first `$2` bytes of the file `$1` behind a letter, or nothing where there is none.
+const PRINT_FILE: &str = r#"[ -f "$1" ] || exit 0
+printf f
+head -c "$2" -- "$1""#;
 /// Removes the file `$1`.
 const REMOVE: &str = r#"rm -f "$1""#;
 
@@ -94,6 +99,15 @@ impl DockerHost {
             let seconds = BIND_LIMIT.as_secs();
             Err(EnactError::Refused(format!("the claim {} got no volume within {seconds} s", claim.name)))
         })
+    }
+
+    async fn file(&self, target: &Target, path: &str) -> Result<Option<SecretBytes>, EnactError> {
+        if target.kind_cluster().is_none() {
+            return Ok(None);
+        }
+        let most = laconic_engine::certificate::MOST_BYTES.to_string();
+        let said = self.in_node(target, PRINT_FILE, &[path, &most], None).await?;
+        Ok(said.strip_prefix(b"f").map(|content| SecretBytes::new(content.to_vec())))
     }
 
     async fn read(&self, target: &Target, claim: &ObjectKey, sink: Sink<'_>) -> Result<(), EnactError> {
@@ -155,6 +169,14 @@ impl Rescue for DockerHost {
         .boxed()
     }
 
+    fn read_file<'a>(
+        &'a self,
+        target: &'a Target,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<SecretBytes>, EnactError>> {
+        self.file(target, path).boxed()
+    }
+
     fn restore<'a>(
         &'a self,
         target: &'a Target,
@@ -189,6 +211,25 @@ impl Rescue for DockerHost {
         .boxed()
     }
 
+    fn relocate<'a>(
+        &'a self,
+        _target: &'a Target,
+        from: &'a str,
+        to: &'a str,
+    ) -> BoxFuture<'a, Result<(), EnactError>> {
+        // Two renames' worth of work: nothing else waits for it.
+        ready(relocate::relocate(Path::new(from), Path::new(to))).boxed()
+    }
+
+    fn obstacle<'a>(
+        &'a self,
+        _target: &'a Target,
+        from: Option<&'a str>,
+        to: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, EnactError>> {
+        ready(Ok(relocate::obstacle(from.map(Path::new), Path::new(to)))).boxed()
+    }
+
     fn read_volume<'a>(
         &'a self,
         target: &'a Target,
@@ -211,7 +252,6 @@ impl Rescue for DockerHost {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
-    use std::path::Path;
 
     use super::*;
     use crate::process::{Input, Invocation, Processes};

@@ -6,6 +6,7 @@ use laconic_engine::apply::EnactError;
 use laconic_engine::apply::rescue::{Rescue, Sink, Source};
 use laconic_engine::export::{SELECTED_NODE, exported};
 use laconic_engine::resource::Target;
+use laconic_engine::vault::SecretBytes;
 use serde_json::{Value, json};
 
 use super::KubernetesProvider;
@@ -143,6 +144,10 @@ impl Rescue for KubernetesProvider {
         async move { export(&*self.server(target).await?, namespaces).await }.boxed()
     }
 
+    fn read_file<'a>(&'a self, _: &'a Target, _: &'a str) -> BoxFuture<'a, Result<Option<SecretBytes>, EnactError>> {
+        ready(Ok(None)).boxed()
+    }
+
     fn restore<'a>(
         &'a self,
         target: &'a Target,
@@ -163,6 +168,19 @@ impl Rescue for KubernetesProvider {
 
     fn running<'a>(&'a self, target: &'a Target, workload: &'a ObjectKey) -> BoxFuture<'a, Result<u32, EnactError>> {
         async move { running(&*self.server(target).await?, workload).await }.boxed()
+    }
+
+    fn relocate<'a>(&'a self, _: &'a Target, from: &'a str, _: &'a str) -> BoxFuture<'a, Result<(), EnactError>> {
+        ready(Err(EnactError::Refused(format!("{from} is on no host of a kind cluster")))).boxed()
+    }
+
+    fn obstacle<'a>(
+        &'a self,
+        _: &'a Target,
+        _: Option<&'a str>,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, EnactError>> {
+        ready(Ok(Some("it is on no host of a kind cluster".to_owned()))).boxed()
     }
 
     fn read_volume<'a>(

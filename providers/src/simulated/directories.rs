@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use laconic_engine::address::ResourceType;
 use laconic_engine::apply::TargetRequest;
-use laconic_engine::resource::{Allocatable, MountSource, NodeDirectory, NodeFacts, Target};
+use laconic_engine::certificate::backup_path;
+use laconic_engine::compile::UMBRELLA;
+use laconic_engine::resource::{Allocatable, CertificateBackup, MountSource, NodeDirectory, NodeFacts, Target};
 use laconic_engine::source::{is_under, normalize_path};
 
-use super::machine::{FileEntry, FileSystem, Files, KindCluster, Machine};
+use super::machine::{FileEntry, FileSystem, Files, KindCluster, Machine, time_text};
 
 /// What a node gives to pods.
 const NODE_PROCESSORS: &str = "16";
@@ -97,9 +99,26 @@ pub fn facts(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Node
             (path.to_owned(), source)
         })
         .collect();
+    let backup = resolve(machine, cluster, &backup_path(UMBRELLA));
+    let certificate_backup = backup.map(|place| saved(machine, &place.entry));
     let images = wanted.images.then(|| machine.images_of(cluster));
     let (count, allocatable) = (Some(machine.node_count(target)), allocatable(machine, target, wanted));
-    NodeFacts { directories, mounts, count, allocatable, images }
+    NodeFacts { directories, mounts, count, certificate_backup, allocatable, images }
+}
+
+/// The backup of certificates on the host, for a cluster that is not there.
+pub fn backup_on_host(machine: &Machine, path: &str) -> CertificateBackup {
+    saved(machine, &(FileSystem::Host, path.to_owned()))
+}
+
+fn saved(machine: &Machine, (file_system, path): &(FileSystem, String)) -> CertificateBackup {
+    match machine.file(file_system, path) {
+        Some(FileEntry::Data(text)) if !text.is_empty() => {
+            let at = machine.written.get(path).filter(|_| *file_system == FileSystem::Host);
+            CertificateBackup::Saved { at: at.map(|seconds| time_text(*seconds)) }
+        }
+        _ => CertificateBackup::Missing,
+    }
 }
 
 /// What the nodes give to pods: each one is a machine of some size.

@@ -150,6 +150,9 @@ pub struct Machine {
     pub policies: Vec<Policy>,
     /// The host's file system.
     pub files: Files,
+    /// When files of the host were written whose age matters, by path.
+    #[serde(default)]
+    pub written: BTreeMap<String, u64>,
     /// The kind clusters, by name.
     pub clusters: BTreeMap<String, KindCluster>,
     /// The remote clusters that were ever changed, by name.
@@ -176,6 +179,7 @@ impl Machine {
             polls_until_ready: 1,
             policies: Vec::new(),
             files: Files::new(),
+            written: BTreeMap::new(),
             clusters: BTreeMap::new(),
             remotes: BTreeMap::new(),
             node_counts: BTreeMap::new(),

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 
 use laconic_engine::address::{ObjectKey, ResourceType};
 use laconic_engine::apply::{EnactError, Readiness};
-use laconic_engine::compile::image_reference;
+use laconic_engine::certificate::backup_path;
+use laconic_engine::compile::caddy::{BACKUP, NAMESPACE};
+use laconic_engine::compile::{UMBRELLA, image_reference};
 use laconic_engine::resource::{Live, Target};
 use laconic_engine::source::is_under;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::directories::Resolved;
 use super::host::SimulatedHost;
 use super::machine::{FileEntry, FileSystem, KindCluster, NodeState};
 use super::transaction::Mutation;
-use super::{deletion, node, readiness, server, volume};
+use super::{deletion, directories, node, readiness, server, volume};
 
 impl SimulatedHost {
     /// Changes one field as `kubectl edit` would: the field is `manager`'s from then on. `None` takes it away.
@@ -114,6 +117,38 @@ impl SimulatedHost {
                 }
             }
             Ok(())
+        })
+    }
+
+    /// Has the CronJob that saves the certificates of a kind cluster run now, as it does every five minutes elsewhere.
+    /// Without certificates the last copy stays. Says how many Secrets were saved.
+    ///
+    /// # Errors
+    /// A cluster or a CronJob that is not there.
+    pub fn save_certificates(&self, cluster: &str) -> Result<usize, EnactError> {
+        let target = Target::Kind(cluster.to_owned());
+        self.change(|tx| {
+            node::answers(tx.machine(), &target)?;
+            server::live(tx, &target, &ObjectKey::new(ResourceType::CronJob, NAMESPACE, BACKUP))?;
+            let secrets: Vec<Value> = tx
+                .machine()
+                .objects_in(&target, ResourceType::Secret, NAMESPACE)
+                .iter()
+                .filter(|secret| secret.text("/metadata/labels/manager") == "caddy")
+                .map(|secret| secret.attributes.clone())
+                .collect();
+            let place = directories::resolve(tx.machine(), cluster, &backup_path(UMBRELLA));
+            let Some(Resolved { entry: (file_system, path), .. }) = place else { return Ok(0) };
+            let text = json!({"apiVersion": "v1", "kind": "List", "items": secrets}).to_string();
+            if !text.contains(".crt\"") {
+                return Ok(0);
+            }
+            if file_system == FileSystem::Host {
+                tx.make_host_directory(&path);
+                tx.apply(Mutation::SetWritten(path.clone(), tx.machine().clock));
+            }
+            tx.apply(Mutation::PutFile(file_system, path, FileEntry::Data(text)));
+            Ok(secrets.len())
         })
     }
 

@@ -99,7 +99,14 @@ fn observe(machine: &Machine, target: &Target, wanted: &TargetRequest) -> Observ
             cluster: Observed::Absent,
             objects: Ok(BTreeMap::new()),
             unlisted: BTreeMap::new(),
-            node: NodeFacts { images: wanted.images.then(|| machine.images_of(target.name())), ..NodeFacts::default() },
+            node: NodeFacts {
+                certificate_backup: wanted
+                    .certificate_backup
+                    .as_deref()
+                    .map(|path| directories::backup_on_host(machine, path)),
+                images: wanted.images.then(|| machine.images_of(target.name())),
+                ..NodeFacts::default()
+            },
         };
     };
     let mut objects = BTreeMap::new();

@@ -6,6 +6,8 @@ use laconic_engine::apply::EnactError;
 use laconic_engine::apply::rescue::{Rescue, Sink, Source};
 use laconic_engine::export::{SELECTED_NODE, exported};
 use laconic_engine::resource::Target;
+use laconic_engine::source::is_under;
+use laconic_engine::vault::SecretBytes;
 use serde_json::{Value, json};
 
 use super::fault::Call;
@@ -13,7 +15,7 @@ use super::host::{Calls, SimulatedHost};
 use super::machine::{FileEntry, FileSystem, Machine, StoredObject};
 use super::transaction::{Mutation, Transaction};
 use super::violation::ViolationKind;
-use super::{node, reference, server, volume};
+use super::{directories, node, reference, server, volume};
 
 /// The field manager of what is put back.
 const RESTORER: &str = "laconic-restore";
@@ -79,6 +81,22 @@ impl Rescue for SimulatedHost {
         ready(found).boxed()
     }
 
+    fn read_file<'a>(
+        &'a self,
+        target: &'a Target,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<SecretBytes>, EnactError>> {
+        let found = self.look_for_rescue(|machine| {
+            let place = directories::resolve(machine, target.name(), path).filter(|_| target.kind_cluster().is_some());
+            let Some(place) = place else { return Ok(None) };
+            Ok(match machine.file(&place.entry.0, &place.entry.1) {
+                Some(FileEntry::Data(text)) => Some(SecretBytes::new(text.clone().into_bytes())),
+                _ => None,
+            })
+        });
+        ready(found).boxed()
+    }
+
     fn restore<'a>(
         &'a self,
         target: &'a Target,
@@ -119,6 +137,46 @@ impl Rescue for SimulatedHost {
             Ok(machine.object(target, workload).map_or(0, |object| replicas(&object)))
         });
         ready(found).boxed()
+    }
+
+    fn relocate<'a>(&'a self, target: &'a Target, from: &'a str, to: &'a str) -> BoxFuture<'a, Result<(), EnactError>> {
+        let moved = self.change_for_rescue(|tx| {
+            let machine = tx.machine();
+            let is_there = |path: &str| machine.files.contains_key(path);
+            let below: Vec<(String, FileEntry)> = machine
+                .files
+                .iter()
+                .filter(|(path, _)| is_under(path, from))
+                .map(|(path, entry)| (path.clone(), entry.clone()))
+                .collect();
+            if below.is_empty() && is_there(to) {
+                return Ok(());
+            }
+            if let Some(why) = obstacle_to_move(machine, Some(from), to) {
+                return Err(EnactError::Refused(format!("{from} is not moved to {to}: {why}")));
+            }
+            if is_in_use(machine, from) {
+                let key = ObjectKey::new(ResourceType::KindMount, "", from);
+                tx.violate(target, &key, ViolationKind::MovedWhileMounted);
+            }
+            tx.make_host_directory(to.rsplit_once('/').map_or("/", |(parent, _)| parent));
+            for (path, entry) in below {
+                let rest = path.get(from.len()..).unwrap_or_default();
+                tx.apply(Mutation::PutFile(FileSystem::Host, format!("{to}{rest}"), entry));
+                tx.apply(Mutation::RemoveFile(FileSystem::Host, path));
+            }
+            Ok(())
+        });
+        ready(moved).boxed()
+    }
+
+    fn obstacle<'a>(
+        &'a self,
+        _target: &'a Target,
+        from: Option<&'a str>,
+        to: &'a str,
+    ) -> BoxFuture<'a, Result<Option<String>, EnactError>> {
+        ready(self.look_for_rescue(|machine| Ok(obstacle_to_move(machine, from, to)))).boxed()
     }
 
     fn read_volume<'a>(
@@ -179,6 +237,35 @@ impl Rescue for SimulatedHost {
         });
         ready(written).boxed()
     }
+}
+
+/// What would keep a directory of the host from being moved.
+fn obstacle_to_move(machine: &Machine, from: Option<&str>, to: &str) -> Option<String> {
+    let is_taken = |(path, entry): (&String, &FileEntry)| {
+        let holds = !matches!(entry, FileEntry::Directory);
+        is_under(path, to) && (holds || path != to)
+    };
+    if machine.files.iter().any(is_taken) {
+        return Some("something is in it already".to_owned());
+    }
+    match from {
+        Some(from) if matches!(machine.files.get(from), Some(FileEntry::Link(_))) => {
+            Some("it is a link: write the path that it leads to, or move the data by hand".to_owned())
+        }
+        Some(from) if !machine.files.keys().any(|path| is_under(path, from)) => {
+            Some("there is no such directory here".to_owned())
+        }
+        Some(from) if is_under(to, from) => Some("its new place is in it".to_owned()),
+        _ => None,
+    }
+}
+
+/// Whether the node of a cluster that is there still shows the directory.
+fn is_in_use(machine: &Machine, path: &str) -> bool {
+    machine.clusters.values().any(|cluster| {
+        let mut mounts = cluster.attributes["extraMounts"].as_array().into_iter().flatten();
+        mounts.any(|mount| mount["hostPath"].as_str().is_some_and(|host| is_under(path, host) || is_under(host, path)))
+    })
 }
 
 /// Has a claim that waits for its first pod get its volume now: it is given the node.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use laconic_engine::compile::caddy::BACKUP_FILE;
 use laconic_engine::resource::Target;
 use serde::Serialize;
 
@@ -101,6 +102,8 @@ fn data(files: &Files) -> BTreeMap<String, String> {
     files
         .iter()
         .filter_map(|(path, entry)| match entry {
+            // What is in it is secret elsewhere.
+            FileEntry::Data(_) if path.ends_with(BACKUP_FILE) => Some((path.clone(), "certificates".to_owned())),
             FileEntry::Data(text) => Some((path.clone(), text.clone())),
             FileEntry::Link(target) => Some((path.clone(), format!("-> {target}"))),
             FileEntry::Directory => None,

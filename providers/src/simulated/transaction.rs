@@ -59,6 +59,8 @@ pub enum Mutation {
     RemoveCluster(String),
     /// A file system has that entry.
     PutFile(FileSystem, String, FileEntry),
+    /// A file of the host was written at that second.
+    SetWritten(String, u64),
     /// A file system lacks that entry.
     RemoveFile(FileSystem, String),
     /// A rule was broken.
@@ -124,6 +126,9 @@ impl Machine {
                 if let Some(files) = self.files_mut(file_system) {
                     files.insert(path.clone(), entry.clone());
                 }
+            }
+            Mutation::SetWritten(path, seconds) => {
+                self.written.insert(path.clone(), *seconds);
             }
             Mutation::RemoveFile(file_system, path) => {
                 if let Some(files) = self.files_mut(file_system) {

@@ -42,6 +42,8 @@ pub enum ViolationKind {
     },
     /// It was deleted although nothing marks it as ours.
     DeletedUnowned,
+    /// A directory of the host was moved while the node of a cluster showed it.
+    MovedWhileMounted,
     /// Its bytes were taken out or put back while pods may write to it.
     TakenWhileWritten {
         /// Whose pods.
@@ -59,6 +61,7 @@ impl fmt::Display for Violation {
                 write!(f, "a delete expected uid {expected}, found {found}")
             }
             ViolationKind::TakenWhileWritten { by } => write!(f, "its bytes were moved while {by} writes"),
+            ViolationKind::MovedWhileMounted => write!(f, "its directory was moved while a node showed it"),
             ViolationKind::DeletedUnowned => write!(f, "deleted although it is not ours"),
         }
     }

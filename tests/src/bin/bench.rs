@@ -13,6 +13,7 @@ use laconic_state::LocalStore;
 use laconic_tests::bench::deployments::{self, CLUSTER};
 use laconic_tests::bench::measure::{Measurement, Program, median};
 use laconic_tests::bench::table::{Row, table};
+use laconic_tests::program::program;
 
 /// The sizes that are measured when none are named. The last two tell what twice the size costs.
 const SIZES: [usize; 4] = [100, 1_000, 5_000, 10_000];
@@ -35,7 +36,7 @@ fn main() -> io::Result<()> {
         sizes.extend(SIZES);
     }
     sizes.sort_unstable();
-    let binary = binary()?;
+    let binary = program()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{cores} cores; time: median of {RUNS} runs; growth: exponent since the row above, 1 is linear\n");
     let layouts: [(&str, Layout); 2] = [
@@ -88,18 +89,6 @@ fn repository(binary: &Path, count: usize) -> io::Result<Vec<(&'static str, Meas
     deployments::edit(&root)?;
     let base = program.measure(&["plan", "--base", "HEAD", "--detailed-exitcode"], 2, RUNS)?;
     Ok(vec![("validate", validate), ("plan --offline", plan), ("plan --base, one spec edited", base)])
-}
-
-/// The program, built beside this one.
-fn binary() -> io::Result<PathBuf> {
-    let path = match std::env::var_os("LACONIC_BIN") {
-        Some(path) => path.into(),
-        None => std::env::current_exe()?.with_file_name("laconic"),
-    };
-    if path.is_file() {
-        return Ok(path);
-    }
-    Err(io::Error::other(format!("no {}: run `make bench`, or name the program with LACONIC_BIN", path.display())))
 }
 
 /// Everything that is measured at one size, with the number of resources there really are.

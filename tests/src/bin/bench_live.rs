@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use laconic_testbed::ApiServer;
 use laconic_tests::bench::measure::median;
+use laconic_tests::program::program;
 use serde_json::{Value, json};
 
 /// How many ConfigMaps.
@@ -19,7 +20,7 @@ const ROUNDS: usize = 5;
 
 fn main() -> io::Result<()> {
     let server = ApiServer::shared();
-    let binary = std::env::current_exe()?.with_file_name("laconic");
+    let binary = program()?;
     let work = tempfile::tempdir()?;
     let (mut apply, mut kubectl_apply, mut plan, mut diff) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {

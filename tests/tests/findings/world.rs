@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use laconic_tests::program::program;
+
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/findings")
 }
@@ -26,18 +28,6 @@ pub fn fixtures() -> Vec<(String, String, PathBuf)> {
         }
     }
     fixtures
-}
-
-/// The binary: `LACONIC_BIN`, else the one built into the same target directory as this test.
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("LACONIC_BIN") {
-        return path.into();
-    }
-    let test = std::env::current_exe().expect("a test has a path");
-    let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
-    let path = profile.join("laconic");
-    assert!(path.is_file(), "no {}: build it with `cargo build -p laconic`", path.display());
-    path
 }
 
 /// Lays the files of one folder over those of another.
@@ -115,7 +105,7 @@ pub fn run(fixture: &Path, more: &[&str]) -> Ran {
         host
     };
     arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
-    let output = Command::new(binary())
+    let output = Command::new(program().unwrap())
         .args(&arguments)
         .current_dir(&here)
         .env_clear()

@@ -1,6 +1,7 @@
 //! A cluster with three tenants is made anew, and everything that must survive does: on an undisturbed run, and killed at
 //! every call of the host, every record of the journal and every write of the vault.
 
+mod migration;
 mod tenants;
 
 use std::sync::Arc;
@@ -201,6 +202,45 @@ fn a_process_that_dies_at_any_write_of_the_vault_loses_nothing() {
             break;
         }
     }
+}
+
+/// Whoever it was that died: a neighbour that knows nothing of it applies, gives no consent, and everything is as it was.
+#[test]
+fn a_neighbour_goes_on_with_what_somebody_left() {
+    let (before, ledger) = before();
+    let kept = Kept::look(&before);
+    let request = before.request_with_consents(&ledger, &rescuing());
+    let plan = Arc::new(before.plan(&ledger, &request));
+    let shop = [deployment("shop", "/srv/kind/shop")];
+    let node = |universe: &Universe| universe.host.summary().clusters[CLUSTER].node.clone();
+    let (mut given_up, mut gone_on, mut refused) = (0, 0, 0);
+    for records in 0.. {
+        let universe = before.fork();
+        universe.store.fail_append_after(records);
+        let died = universe.carry_out(Arc::clone(&plan), &ledger).result.is_err();
+        let universe = universe.fork();
+        let what = format!("died after record {records}");
+        let was_filled = !universe.vault.is_empty();
+        let plan = universe.plan(&shop, &Request::default());
+        if was_filled {
+            assert!(plan.findings.iter().any(|finding| finding.code == Code::Interrupted), "{what}");
+        }
+        if plan.is_refused() {
+            // The deletion was announced, and it is not known whether it was begun.
+            refused += 1;
+            continue;
+        }
+        converge(&universe, &shop, &Request::default(), &what);
+        is_whole(&universe, &shop, &kept, &what);
+        match node(&universe) == node(&before) {
+            true => given_up += usize::from(was_filled),
+            false => gone_on += usize::from(was_filled),
+        }
+        if !died {
+            break;
+        }
+    }
+    assert!(given_up > 0 && gone_on > 50 && refused <= 1, "{given_up} {gone_on} {refused}");
 }
 
 /// The kill falls between the stop of the workloads and the deletion, and then nobody wants the recreate any more.
