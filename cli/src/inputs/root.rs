@@ -126,7 +126,7 @@ mod tests {
         deployment(root.path(), "remote", "laconic-remote", "deploy-to: k8s\n");
         deployment(root.path(), "chat", "laconic-chat", "deploy-to: compose\n");
         // Not looked for: too deep, hidden, inside of a deployment, behind a link.
-        deployment(root.path(), "teams/one/two/deep", "laconic-deep", kind);
+        deployment(root.path(), "teams/one/two/three/deep", "laconic-deep", kind);
         deployment(root.path(), ".trash/old", "laconic-old", kind);
         deployment(root.path(), "shop/data/inner", "laconic-inner", kind);
         std::os::unix::fs::symlink(root.path().join("shop"), root.path().join("link")).unwrap();
