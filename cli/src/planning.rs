@@ -11,7 +11,6 @@ use laconic_engine::resource::{Observed, ObservedTarget, Resource, Target};
 use laconic_engine::secret::{SecretSource, SecretValues, sources};
 use laconic_engine::state::State;
 use laconic_engine::vault::{Vault as _, VaultContents};
-use serde_json::Value;
 
 use crate::args::Planning;
 use crate::compiling::{Compiled, compile_or_complain, in_parallel};
