@@ -70,6 +70,8 @@ fn tenants() -> [CompiledDeployment; 3] {
 fn host(deployments: &[CompiledDeployment]) -> Universe {
     let universe = Universe::default();
     create(&universe, deployments);
+    // The Jobs come to their end.
+    universe.host.settle().unwrap();
     universe
 }
 

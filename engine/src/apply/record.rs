@@ -11,6 +11,7 @@ use crate::apply::ports::StateError;
 use crate::apply::schedule::{ScheduledStep, StepKind};
 use crate::plan::change::{Action, Change, Reason};
 use crate::plan::document::RegisterChange;
+use crate::plan::planner::is_completed_job;
 use crate::plan::{Mode, Plan, StateReference};
 use crate::resource::{ClusterIdentity, Target};
 use crate::state::{JournalRecord, State, Tenant, union};
@@ -220,6 +221,11 @@ impl<'a> Recorder<'a> {
                 list.push(JournalRecord::Identified { identity: identity.clone() });
             }
             list.push(record);
+            // What an import takes may have run long ago.
+            let live = change.before.as_ref().filter(|_| step.kind == StepKind::Import);
+            if change.key.resource_type == ResourceType::Job && live.is_some_and(is_completed_job) {
+                list.push(JournalRecord::Completed { address: change.address.clone() });
+            }
         }
         self.append(&records)
     }
