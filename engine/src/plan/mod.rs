@@ -11,6 +11,7 @@ pub mod change_set;
 #[cfg(test)]
 mod change_set_tests;
 pub mod change_writer;
+pub mod cluster_fate;
 pub mod danger;
 pub mod danger_bytes;
 pub mod danger_certificate;

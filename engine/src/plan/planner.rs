@@ -8,14 +8,13 @@ use crate::plan::adoption::{kept_namespaces, unwanted};
 use crate::plan::cascade::cascade;
 use crate::plan::change::{Action, Change, Reason};
 use crate::plan::change_writer::write_change;
+use crate::plan::cluster_fate::cluster_fates;
 use crate::plan::decide::{ClusterFate, Facts, Verdict, decide};
 use crate::plan::difference::{Comparison, compare};
 use crate::plan::document::{Consulted, PLAN_FORMAT_VERSION, Plan, StateReference};
-use crate::plan::survey::{
-    Belief, Composition, Item, belief, compose, leaves_cluster_alone, revive, survey, survey_clusters, targets,
-};
+use crate::plan::survey::{Belief, Composition, Item, belief, compose, revive, survey, targets};
 use crate::plan::{Mode, PlanInput, Requirements, image, migration, stop, target};
-use crate::resource::{Observed, Resource, Target, UnknownReason};
+use crate::resource::{Observed, Resource, Target};
 use crate::state::{State, Status};
 use crate::suppression::Suppressions;
 use crate::value::Digest;
@@ -146,39 +145,6 @@ pub fn ignore_rules(input: &PlanInput) -> BTreeMap<Scope, Vec<String>> {
         .collect()
 }
 
-/// Clusters are decided first: what becomes of them decides over everything on them.
-fn cluster_fates(
-    input: &PlanInput,
-    composition: &Composition,
-    targets: &BTreeMap<Scope, Target>,
-    requirements: &mut Requirements,
-) -> BTreeMap<Target, ClusterFate> {
-    let mut fates = BTreeMap::new();
-    if leaves_cluster_alone(input, composition) {
-        return fates;
-    }
-    for (address, item) in &survey_clusters(input, composition, targets) {
-        let recorded = item.recorded.is_some();
-        let judged = judge(input, address, item.clone(), ClusterFate::Stays, &BTreeMap::new(), requirements);
-        let cause = (*address).clone();
-        let fate = match judged.verdict.action {
-            Action::Replace => ClusterFate::Replaced(cause),
-            Action::Create if recorded => ClusterFate::Lost(cause),
-            Action::Delete | Action::Forget => ClusterFate::Deleted(cause),
-            // Our own, interrupted while it was made: there is nothing on it yet, and it is made from the start.
-            Action::Update if is_unfinished(input, item.target) => ClusterFate::Lost(cause),
-            Action::NoOp | Action::Create | Action::Update | Action::Import => continue,
-        };
-        fates.insert(item.target.clone(), fate);
-    }
-    fates
-}
-
-fn is_unfinished(input: &PlanInput, target: &Target) -> bool {
-    let objects = input.world.get(target).map(|observed| &observed.objects);
-    matches!(objects, Some(Err(UnknownReason::Unfinished(_))))
-}
-
 /// Resources that no deployment of this plan compiled: workloads that must roll, and tenants that come back with their
 /// cluster exactly as recorded.
 fn extra_resources(
@@ -276,7 +242,8 @@ fn revive_tenant(
     }
 }
 
-fn judge<'a>(
+/// Judges one resource, while its cluster has that fate.
+pub fn judge<'a>(
     input: &'a PlanInput,
     address: &'a Address,
     item: Item<'a>,
