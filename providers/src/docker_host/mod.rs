@@ -13,6 +13,7 @@ mod reach;
 mod readiness;
 mod relocate;
 mod rescue;
+mod shared_mounts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

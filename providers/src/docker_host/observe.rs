@@ -14,6 +14,7 @@ use laconic_engine::resource::{
 
 use super::reach::{self, ReachError};
 use super::readiness::is_complete;
+use super::shared_mounts::with_shared_mounts;
 use super::{DockerHost, images, node_facts};
 use crate::docker::{Container, ContainerState, Daemon, DockerError, NodeFile};
 use crate::kind::read_back::{ADMIN_KUBECONFIG, CONTAINERD_CONFIGURATION, KUBEADM_CONFIGURATION, Patches, facts, live};
@@ -158,6 +159,10 @@ async fn present(
     let request = ObserveRequest::from([(target.clone(), wanted.clone())]);
     let observed = host.kubernetes.observe(&request).await.remove(target);
     let Some(mut observed) = observed else { return unknown(UnknownReason::Offline) };
+    let node = &match with_shared_mounts(host, name, node, observed.node.count).await {
+        Ok(node) => node,
+        Err(error) => return unknown(error.unknown()),
+    };
     observed.cluster = Observed::Present(live(name, node, &Patches::of_files(&files.unwrap_or_default())));
     let nodes = [node.name.clone()];
     let images = async { if wanted.images { images::look(host, &nodes).await } else { None } };
