@@ -216,9 +216,17 @@ fn on_kubernetes(
     path: &Located<String>,
     volumes: &mut Volumes,
 ) -> Option<Resource> {
-    volumes.storage.insert(name.value.clone(), VolumeStorage::Host(path.value.clone()));
+    let node_path = on_nodes(&path.value);
+    volumes.storage.insert(name.value.clone(), VolumeStorage::Host(node_path.clone()));
     // A relative path is nowhere on another machine (LAC107); an existing deployment has its claim without a volume.
-    path.value.starts_with('/').then(|| persistent_volume(checked, naming, name, path, &path.value))
+    node_path.starts_with('/').then(|| persistent_volume(checked, naming, name, path, &node_path))
+}
+
+/// A path on the nodes of a remote cluster: as it is written, which is how an existing volume has it, but without `..`, which
+/// no PersistentVolume may have.
+fn on_nodes(path: &str) -> String {
+    let climbs = path.starts_with('/') && path.split('/').any(|component| component == "..");
+    if climbs { normalize_path(path) } else { path.to_owned() }
 }
 
 fn storage_size(checked: &CheckedDeployment, naming: &Naming<'_>, name: &str) -> (String, Option<Place>) {
@@ -296,6 +304,13 @@ mod tests {
 
     fn at(path: &str, dialect: Dialect, is_mounted: bool) -> Location {
         locate("vol", path, "/srv/kind/deployments/shop", Some("/srv/kind"), dialect, is_mounted)
+    }
+
+    #[test]
+    fn no_path_on_other_nodes_climbs() {
+        let table =
+            [("/srv/a/../b", "/srv/b"), ("/srv/a//b/", "/srv/a//b/"), ("/srv/a..b", "/srv/a..b"), ("../b", "../b")];
+        assert_eq!(table.map(|(path, _)| on_nodes(path)), table.map(|(_, expected)| expected.to_owned()));
     }
 
     #[test]
