@@ -95,8 +95,8 @@ pub enum BackupError {
 /// A file that holds none.
 pub fn read_backup(bytes: &[u8]) -> Result<Vec<(ObjectKey, Value)>, BackupError> {
     let objects = match serde_json::from_slice::<Value>(bytes) {
-        Ok(mut list) => match list["items"].take() {
-            Value::Array(items) => items,
+        Ok(mut list) => match list.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) => items,
             _ => return Err(BackupError::Unreadable),
         },
         Err(_) => read_yaml(bytes).ok_or(BackupError::Unreadable)?,
@@ -244,7 +244,19 @@ metadata:
         // An account with the authority and nothing that it issued.
         assert_eq!(read_backup(&list(&[object("caddy-system", "acme.users.key", "caddy")])), Err(BackupError::Empty));
         assert_eq!(read_backup(&list(&[])), Err(BackupError::Empty));
-        for broken in ["", "half of a", "items: 5", "{\"items\": 5}", "items: [a, {", "\u{0}", "&a [*a]"] {
+        for broken in [
+            "",
+            "0\n",
+            "[]",
+            "null",
+            "\"a\"",
+            "half of a",
+            "items: 5",
+            "{\"items\": 5}",
+            "items: [a, {",
+            "\u{0}",
+            "&a [*a]",
+        ] {
             assert_eq!(read_backup(broken.as_bytes()), Err(BackupError::Unreadable), "{broken:?}");
         }
         assert_eq!(read_backup(&[0xff, 0xfe, 0x00]), Err(BackupError::Unreadable));
