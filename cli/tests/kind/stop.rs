@@ -28,7 +28,7 @@ fn everything_is_taken_over(host: &Host, cluster: &str, both: &[&Deployment<'_>;
     host.laconic(&["import", "--deployments-root", ".", "--auto-approve"]).expect(0).says("Import complete!");
     blog.nothing_to_do();
     blog.laconic(&["drift"]).expect(0).says("No drift.");
-    host.laconic(&["cluster", "show", cluster]).expect(0).says("shop  stopped").says("blog  1 pods");
+    host.laconic(&["cluster", "show", cluster]).expect(0).says("shop  stopped").says("blog  2 pods");
     shop.laconic(&["plan"]).expect(0).says("shop is stopped");
     assert_eq!(running(), before, "something was made anew");
 }
