@@ -53,12 +53,15 @@ mod tests {
     use crate::docker::{ContainerEngine, Docker};
     use crate::process::Processes;
 
+    /// Directories of the host and where they are in a node.
+    type Mounts<'a> = &'a [(&'a str, &'a str)];
+
     fn call(arguments: &[&str], stdout: &str) -> Value {
         json!({"program": "docker", "arguments": arguments, "status": 0, "stdout": stdout, "stderr": ""})
     }
 
     /// A node as `docker inspect` shows it, with these directories of the host at these paths.
-    fn inspected(name: &str, role: &str, mounts: &[(&str, &str)]) -> String {
+    fn inspected(name: &str, role: &str, mounts: Mounts<'_>) -> String {
         let mounts: Vec<Value> = mounts
             .iter()
             .map(|(source, destination)| json!({"Type": "bind", "Source": source, "Destination": destination, "RW": true}))
@@ -69,7 +72,7 @@ mod tests {
     }
 
     /// The paths that are there wherever a pod runs, on a cluster of a control plane and these nodes.
-    fn shared(nodes: &[(&str, &str, &[(&str, &str)])]) -> Result<Vec<String>, DockerError> {
+    fn shared(nodes: &[(&str, &str, Mounts<'_>)]) -> Result<Vec<String>, DockerError> {
         let names: Vec<&str> = nodes.iter().map(|(name, ..)| *name).collect();
         let label = "label=io.x-k8s.kind.cluster=main";
         let listed = call(&["ps", "--all", "--filter", label, "--format", "{{.Names}}"], &names.join("\n"));
@@ -99,7 +102,7 @@ mod tests {
         let one = [of(control, &both[..])];
         assert_eq!(shared(&one).unwrap(), ["/data", "/mnt"], "one node is not asked twice");
         // The control plane takes no pods beside a worker.
-        let table: [(&[(&str, &str)], &[(&str, &str)], &[&str]); 4] = [
+        let table: [(Mounts<'_>, Mounts<'_>, &[&str]); 4] = [
             (&both, &both, &["/data", "/mnt"]),
             (&both, &both[..1], &["/mnt"]),
             (&both[1..], &both[..1], &[]),
@@ -116,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_node_that_cannot_be_seen_is_not_taken_for_the_same() {
-        let mounts: &[(&str, &str)] = &[("/srv/kind", "/mnt")];
+        let mounts: Mounts<'_> = &[("/srv/kind", "/mnt")];
         let nodes = [("main-control-plane", "control-plane", mounts), ("main-worker", "unseen", mounts)];
         assert!(shared(&nodes).is_err());
     }
