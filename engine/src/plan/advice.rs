@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::address::{Address, ResourceType, Scope};
 use crate::code::Severity;
-use crate::compile::CompiledDeployment;
+use crate::compile::{CompiledDeployment, UMBRELLA};
 use crate::plan::PlanInput;
 use crate::plan::decide::ClusterFate;
 use crate::plan::document::VolumeVerdict;
@@ -18,9 +18,6 @@ use crate::plan::survey::compose;
 use crate::resource::{Resource, Target};
 use crate::source::{is_under, join_path, normalize_path};
 use crate::state::{Tenant, VolumeStorage};
-
-/// Where a node sees the umbrella.
-const UMBRELLA: &str = "/mnt";
 
 /// What one spec would say.
 #[derive(Clone, Debug, PartialEq, Eq)]

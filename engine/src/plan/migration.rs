@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::{Address, ResourceType, Scope};
 use crate::code::Code;
-use crate::compile::CompiledDeployment;
+use crate::compile::{CompiledDeployment, UMBRELLA};
 use crate::finding::Finding;
 use crate::plan::PlanInput;
 use crate::plan::document::{VolumeForecast, VolumeReason};
@@ -22,9 +22,6 @@ use crate::plan::transaction::course;
 use crate::resource::{MountSource, Resource, Target};
 use crate::source::is_under;
 use crate::state::{State, Tenant, VolumeStorage};
-
-/// Where a node sees the umbrella.
-const UMBRELLA: &str = "/mnt";
 
 /// What is moved on the host of one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
