@@ -15,6 +15,10 @@ fn comparable(live: &Live) -> Value {
     for member in ["creationTimestamp", "resourceVersion"] {
         object["metadata"].as_object_mut().unwrap().remove(member);
     }
+    if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
+        // The second in which a volume came to be.
+        status.remove("lastPhaseTransitionTime");
+    }
     if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
         spec.remove("clusterIP");
         spec.remove("clusterIPs");
