@@ -21,7 +21,7 @@ use laconic_engine::vault::Vault;
 use crate::args::{Carrying, Showing};
 use crate::clock::{SimulatedClock, SystemClock};
 use crate::error::{Exit, Problem, Result};
-use crate::planning::secret_places;
+use crate::planning::{Planned, secret_places};
 use crate::secret_values::{self, Missing, SecretPlace};
 use crate::session::Session;
 use crate::view::outcome::Ending;
@@ -54,6 +54,19 @@ pub struct Order<'a> {
     pub saved: bool,
     /// The states it was made from, for a rehearsal on a copy; empty for the real thing.
     pub rehearsal: Option<BTreeMap<Scope, State>>,
+}
+
+impl<'a> Order<'a> {
+    /// What was planned just now, to be approved and done for real.
+    ///
+    /// # Errors
+    /// A plan for which nobody looked at the world.
+    pub fn of(mut planned: Planned, carrying: &'a Carrying, showing: &'a Showing) -> Result<Self> {
+        let host = planned.take_host()?;
+        let Planned { plan, directories, live_secrets, .. } = planned;
+        let (approved, saved, rehearsal) = (false, false, None);
+        Ok(Self { plan, directories, live_secrets, host, carrying, showing, approved, saved, rehearsal })
+    }
 }
 
 /// The consents that count: all of them at a terminal, with a plan file, with `--expect-plan` or with `--expect-change`;

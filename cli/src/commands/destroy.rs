@@ -25,18 +25,7 @@ pub fn run(session: &Session, arguments: &DestroyArgs) -> Result<Exit> {
         everyday: Everyday::default(),
         command: "destroy",
     };
-    let mut planned = make(session, &wanted)?;
-    let host = planned.take_host()?;
-    let order = Order {
-        plan: planned.plan,
-        directories: planned.directories,
-        live_secrets: planned.live_secrets,
-        host,
-        carrying: &arguments.carrying,
-        showing: &arguments.showing,
-        approved: false,
-        saved: false,
-        rehearsal: None,
-    };
+    let planned = make(session, &wanted)?;
+    let order = Order::of(planned, &arguments.carrying, &arguments.showing)?;
     carry_out(session, order, &given)
 }

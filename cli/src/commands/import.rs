@@ -44,23 +44,12 @@ fn import(session: &Session, arguments: &ImportArgs, planning: &Planning) -> Res
     if !dry_run {
         make_keys(session, planning)?;
     }
-    let mut planned = make(session, &wanted)?;
+    let planned = make(session, &wanted)?;
     if dry_run {
         plan::show(session, &planned, None, &arguments.showing)?;
         return Ok(if planned.plan.is_refused() { Exit::Refused } else { Exit::Done });
     }
-    let host = planned.take_host()?;
-    let order = Order {
-        plan: planned.plan,
-        directories: planned.directories,
-        live_secrets: planned.live_secrets,
-        host,
-        carrying: &arguments.carrying,
-        showing: &arguments.showing,
-        approved: false,
-        saved: false,
-        rehearsal: None,
-    };
+    let order = Order::of(planned, &arguments.carrying, &arguments.showing)?;
     carry_out(session, order, &given)
 }
 

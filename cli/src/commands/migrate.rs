@@ -61,7 +61,7 @@ pub fn run(session: &Session, arguments: &MigrateArgs) -> Result<Exit> {
         counting(given.clone(), session, arguments.carrying.is_bound())
     };
     let planner = Planner { session, planning: &planning, consents: counted, movers: &movers, state: &state };
-    let mut planned = planner.plan(&cluster, &root)?;
+    let planned = planner.plan(&cluster, &root)?;
     let next = next(arguments, &cluster, &root, &planned.plan);
     let moves = moves(&planned.plan).cloned();
     if session.common.dry_run {
@@ -74,18 +74,7 @@ pub fn run(session: &Session, arguments: &MigrateArgs) -> Result<Exit> {
     } else {
         session.output.print(&migration::text(&cluster, &root, &edits, session.output.palette))?;
     }
-    let host = planned.take_host()?;
-    let order = Order {
-        plan: planned.plan,
-        directories: planned.directories,
-        live_secrets: planned.live_secrets,
-        host,
-        carrying: &arguments.carrying,
-        showing: &arguments.showing,
-        approved: false,
-        saved: false,
-        rehearsal: None,
-    };
+    let order = Order::of(planned, &arguments.carrying, &arguments.showing)?;
     let exit = carry_out_after(session, order, &given, &|| edits.iter().try_for_each(SpecEdit::write))?;
     session.output.remark(&migration::elsewhere(&edits, session.output.error_palette));
     Ok(exit)
